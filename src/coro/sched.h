@@ -1,0 +1,39 @@
+/* coro/sched.h -- which task runs next; timers. One scheduler per shard, one thread. */
+#pragma once
+
+#include "base/clock.h"
+#include "coro/stack.h"
+#include "coro/task.h"
+
+struct timer {
+    struct list link; /* in sched.timers, by due time */
+    uint64_t due_ns;
+    void (*fire)(struct timer *timer); /* on the scheduler's own stack; brief */
+};
+
+struct sched {
+    struct mem *mem;
+    const struct clock *clock;
+    struct stack_pool stacks;
+    struct context context; /* of the loop */
+    struct list ready, ready_low;
+    struct list timers;
+    struct list free_tasks;
+    struct task *running;
+    struct task *finished; /* to be recycled once its stack is left */
+    size_t active;         /* tasks in existence */
+    size_t active_max;     /* task_start answers ELOQ_BUSY beyond it; 0 = none */
+    uint64_t low_budget_ns;
+};
+
+void sched_init(struct sched *s, struct mem *m, const struct clock *clock, size_t stack_bytes);
+void sched_deinit(struct sched *s); /* no task may be left */
+/* Runs what is ready: every normal task, then low-priority ones within the budget (at least one).
+ * Fires due timers first. Returns how many tasks ran. */
+size_t sched_run(struct sched *s);
+bool sched_has_ready(const struct sched *s);
+/* Nanoseconds until the next timer, 0 if due, UINT64_MAX if none. */
+uint64_t sched_next_timer_ns(const struct sched *s);
+void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
+void timer_set(struct sched *s, struct timer *timer, uint64_t due_ns); /* moves it if set */
+void timer_cancel(struct timer *timer);

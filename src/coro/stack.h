@@ -1,0 +1,17 @@
+/* coro/stack.h -- a pool of task stacks with guard pages. */
+#pragma once
+
+#include "base/mem.h"
+
+struct stack_pool {
+    struct mem *mem;
+    size_t usable; /* bytes of each stack, without its guard page */
+    void *free;    /* list of unused stacks, linked through their first word */
+    size_t made;   /* stacks in existence */
+};
+
+void stack_pool_init(struct stack_pool *p, struct mem *m, size_t usable);
+/* The lowest usable address, or NULL. */
+void *stack_acquire(struct stack_pool *p);
+void stack_release(struct stack_pool *p, void *low);
+void stack_pool_free(struct stack_pool *p); /* all must be released */
