@@ -1,0 +1,68 @@
+/* file/pagefiles.h -- the data files of one partition: file page to (file, offset); read and write
+ * pages in batches; what is written and not yet synced. Specification: format.md 11, 14, 15. */
+#pragma once
+
+#include "base/bitset.h"
+#include "file/fdcache.h"
+#include "file/terms.h"
+#include "page/format.h"
+
+struct pagefiles {
+    struct fdcache *fds;
+    struct io *io;
+    struct mem *mem;
+    const char *table; /* for words; lent by the partition */
+    uint32_t partition;
+    char *dir;         /* absolute path of the partition's directory; owned */
+    char *parent;      /* the store path it lies in; owned */
+    uint32_t page_bytes;
+    uint32_t shift;    /* file pages a file = 2^shift */
+    bool append;       /* new files are extended to their full size at once */
+    bool verify;       /* read checks checksums */
+    struct terms terms;
+    bool dir_unsynced; /* a file was created or renamed in dir since its last sync */
+    bool sync_failed;  /* a sync outside a commit failed: the next commit must fail */
+    uint64_t *unsynced; /* ids of files written since their last successful sync */
+    size_t unsynced_count, unsynced_capacity;
+};
+
+struct page_io {
+    struct file_page place;
+    uint8_t *data; /* page_bytes; for writes not changed */
+    int rc;        /* of a read */
+};
+
+int pagefiles_init(struct pagefiles *f, struct fdcache *fds, struct mem *m, const char *table,
+                   uint32_t partition, const char *store_path, uint32_t page_bytes, uint32_t shift,
+                   bool append, bool verify);
+void pagefiles_deinit(struct pagefiles *f); /* after fdcache_close_owner */
+
+/* File and offset of a place. `path` has room for PATH_MAX bytes. */
+void pagefiles_path(const struct pagefiles *f, uint64_t file_id, char *path, size_t size);
+static inline uint64_t pagefiles_file_id(const struct pagefiles *f, struct file_page place)
+{
+    return place.n >> f->shift;
+}
+static inline uint64_t pagefiles_offset(const struct pagefiles *f, struct file_page place)
+{
+    return (place.n & ((UINT64_C(1) << f->shift) - 1)) * f->page_bytes;
+}
+
+/* Reads and verifies one page: ELOQ_OK, or a failure with file and offset: ELOQ_CORRUPTED for a bad
+ * checksum, a missing file or a page not wholly inside its file. */
+int pagefiles_read(struct task *t, struct pagefiles *f, struct file_page place, uint8_t *data);
+/* Reads many in parallel, neighbours in one operation; each .rc is set. Returns the first failure
+ * (its words are the task's), ELOQ_OK if none. Reorders the array. */
+int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);
+/* Writes many in parallel, neighbours in one operation; creates missing files. Reorders the array.
+ * On failure the rest was still waited for. */
+int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);
+/* fdatasync of every unsynced data file and, if a file was created, of the directory; all at once;
+ * the marks go only where it succeeded. Fails too when sync_failed. */
+int pagefiles_sync(struct task *t, struct pagefiles *f);
+/* After an open: fdatasync of these data files (they exist), whatever the marks say. */
+int pagefiles_sync_found(struct task *t, struct pagefiles *f, const uint64_t *file_ids,
+                         size_t count);
+/* Fails the task with words naming this partition and the file and offset of `place`. */
+int pagefiles_fail(struct task *t, struct pagefiles *f, struct file_page place, int code,
+                   const char *what);

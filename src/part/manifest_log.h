@@ -1,0 +1,14 @@
+/* part/manifest_log.h -- a partition's manifest file: load, append, replace.
+ * Specification: format.md 12.5, 13, 15. */
+#pragma once
+
+#include "part/part.h"
+
+/* Appends one padded record and fdatasyncs. On failure p->unknown is set. */
+int manifest_log_append(struct task *t, struct part *p, const struct manifest_log *log);
+/* Replaces the manifest by one snapshot record of `s` (fdatasync, rename, directory fsync). On
+ * failure p->unknown is set if it may have happened. */
+int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *s);
+/* Whether the next commit with so many changes must replace instead of append (format.md 12.5, the
+ * limit being max(manifest_limit, 2 x the last snapshot)). */
+bool manifest_log_must_replace(const struct part *p, size_t change_count, size_t term_count);

@@ -1,0 +1,48 @@
+/* part/page_cache.h -- verified index pages in memory, by (partition, file page). One per shard.
+ *
+ * A page's content never changes while its file page is in use, so an entry is right as long as the
+ * place is; it is dropped when the place is recycled. One read for many waiters. Pins are held only
+ * between suspensions, so that waiting for room always ends. */
+#pragma once
+
+#include "base/map.h"
+#include "coro/single_flight.h"
+#include "file/pagefiles.h"
+#include "page/pagepool.h"
+
+struct cached_page {
+    struct list lru; /* when loaded */
+    const void *owner; /* the partition */
+    struct file_page place;
+    uint8_t *data;
+    uint32_t pins;
+    bool loaded;
+    struct single_flight loading;
+};
+
+struct page_cache {
+    struct mem *mem;
+    struct pagepool *pool;
+    struct map pages;
+    struct list lru; /* least recently used first */
+    size_t count, limit; /* pages */
+    uint64_t hits, misses, evictions;
+    struct wait_list room;
+};
+
+void page_cache_init(struct page_cache *c, struct mem *m, struct pagepool *pool, size_t limit);
+void page_cache_deinit(struct page_cache *c); /* drops everything; nothing may be pinned */
+/* The page, verified by checksum, pinned. Reads it if need be (suspends). */
+int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files, const void *owner,
+                   struct file_page place, struct cached_page **ret);
+void page_cache_unpin(struct page_cache *c, struct cached_page *p);
+/* Puts a page that was just written; takes `data` (from the pool) in any case. Evicts; if there is no
+ * room the page is simply not kept. */
+void page_cache_insert(struct page_cache *c, const void *owner, struct file_page place,
+                       uint8_t *data);
+/* The place is recycled: forget it. Not pinned, not loading. */
+void page_cache_drop(struct page_cache *c, const void *owner, struct file_page place);
+/* The partition leaves memory: forget all of it. */
+void page_cache_drop_owner(struct page_cache *c, const void *owner);
+/* Gives up to `pages` unpinned pages back to the pool; returns how many. */
+size_t page_cache_shrink(struct page_cache *c, size_t pages);

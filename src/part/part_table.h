@@ -1,0 +1,27 @@
+/* part/part_table.h -- address to partition: loaded at first touch (once for many waiters), evicted
+ * when unreferenced and over the limit; remembers absent ones for a while. One per shard. */
+#pragma once
+
+#include "part/part.h"
+
+struct part_table {
+    struct part_env *env;
+    struct map slots;
+    struct list lru; /* loaded and unreferenced, least recently used first */
+    uint64_t bytes, limit;
+    size_t count;
+};
+
+void part_table_init(struct part_table *tab, struct part_env *env, uint64_t limit_bytes);
+/* Closes everything; all must be released. */
+void part_table_deinit(struct task *t, struct part_table *tab);
+/* ELOQ_OK with a reference, ELOQ_NOT_FOUND (only without create), or a failure. The limit is soft:
+ * the one being opened is always admitted. */
+int part_table_acquire(struct task *t, struct part_table *tab, const char *table,
+                       uint32_t partition, bool create, struct part **ret);
+void part_table_release(struct part_table *tab, struct part *p);
+/* Evicts down to the limit; suspends. Called after release by whoever may suspend. */
+void part_table_trim(struct task *t, struct part_table *tab);
+/* Closes this one unless referenced: so that it is loaded again. */
+void part_table_forget(struct task *t, struct part_table *tab, const char *table,
+                       uint32_t partition);

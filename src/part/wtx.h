@@ -1,0 +1,64 @@
+/* part/wtx.h -- a write in the making: new pages, new mapping, commit or abort.
+ *
+ *     wtx_begin            take a reference to the current snapshot; flush what replay found
+ *        |  wtx_put ...    new pages go to places nobody uses; written in batches
+ *        v
+ *     wtx_commit  (a) all pages are written
+ *                 (b) fdatasync of the data files, and of the directory if a file is new
+ *                 (c) the manifest record is appended (or the manifest replaced) and synced:
+ *                     the commit point
+ *                 (d) part_install: the new snapshot is current
+ *
+ * Before (c) anything may fail and wtx_abort forgets it all. After (c) nothing may fail. If (b) or (c)
+ * itself fails, nobody knows whether it happened: the partition takes no write until a manifest switch
+ * to the last acknowledged state succeeded (tried at once, in wtx_commit's failure path and again in
+ * wtx_begin); the places this commit took are not reused before that.
+ *
+ * All pages a write reads are read from `base`: a tree is changed left to right, and no page is read
+ * again after it was put. One write at a time per partition (engine/writeq.h).
+ */
+#pragma once
+
+#include "part/pages.h"
+
+struct wtx {
+    struct part *part;
+    struct snapshot *base; /* referenced */
+    struct page_id root[2];
+    struct snapshot *next; /* allocated at begin, so that install cannot fail */
+    struct mapping_edit edit;
+    bool changed;          /* a page was put or freed, or a root changed */
+
+    struct manifest_change *changes;
+    size_t change_count, change_capacity;
+    struct page_id *ids_taken, *ids_freed;
+    size_t ids_taken_count, ids_taken_capacity, ids_freed_count, ids_freed_capacity;
+    struct file_page *places_taken;
+    size_t places_taken_count, places_taken_capacity;
+    struct garbage_block *freed; /* places freed, with births; grows */
+    size_t freed_capacity;
+    uint64_t falloc_next_before;
+
+    struct page_io *out; /* pages waiting to be written, write_batch_pages of them */
+    uint8_t *out_is_index;
+    size_t out_count;
+    struct page_io *index_pages; /* written index pages, to be cached at commit */
+    size_t index_page_count, index_page_capacity;
+};
+
+/* ELOQ_OK with an open write; ELOQ_IO when the partition is broken; else a failure. */
+int wtx_begin(struct task *t, struct part *p, struct wtx *w);
+/* A logical page id nobody uses. */
+int wtx_new_id(struct task *t, struct wtx *w, struct page_id *ret);
+/* A page buffer from the pool; wtx_put takes it back. */
+int wtx_new_page(struct task *t, struct wtx *w, uint8_t **ret);
+void wtx_drop_page(struct wtx *w, uint8_t *page); /* one that will not be put; NULL is fine */
+/* Seals `page` (takes it, also on failure), gives it a place and maps id to it. May write. */
+int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page);
+/* Unmaps a page of the base; its place is garbage after the commit. */
+int wtx_free_page(struct task *t, struct wtx *w, struct page_id id);
+/* Durable and current, or a failure after which it is aborted. Ends the wtx in any case. Commits
+ * nothing and writes nothing when nothing changed. Roots are taken from w->root. */
+int wtx_commit(struct task *t, struct wtx *w);
+/* Forgets everything. Ends the wtx. Keeps t->err. */
+void wtx_abort(struct task *t, struct wtx *w);

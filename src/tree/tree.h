@@ -1,0 +1,104 @@
+/* tree/tree.h -- all that can be done to the B+trees of a partition.
+ * Specification: engine.md 5, 6; format.md 9, 10. */
+#pragma once
+
+#include "part/pages.h"
+#include "part/wtx.h"
+
+/* A pair found: memory of the task's arena, or of the caller's buffer. */
+struct tree_pair {
+    eloq_slice key;
+    eloq_slice value; /* plain */
+    uint64_t timestamp;
+    uint64_t expire_at;
+};
+
+/* Where a read puts its result: memory that survives the task. Called once, just before the copy;
+ * answers a buffer of `size` bytes for the value (and key), NULL when there is no memory. */
+struct tree_sink {
+    void *(*value_buffer)(void *user, uint64_t size);
+    void *(*key_buffer)(void *user, uint64_t size); /* floor */
+    void *user;
+    uint64_t timestamp, expire_at; /* out */
+    uint64_t now_ms;               /* pairs with expire_at <= now_ms are hidden; 0 = show all */
+};
+
+/* ELOQ_OK, ELOQ_NOT_FOUND or a failure. */
+int tree_get(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
+/* The greatest visible key <= key, whatever lies between. */
+int tree_floor(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
+
+/* A scan: one snapshot for its whole life; holds no pin and no task between steps. */
+struct tree_scan {
+    struct mem *mem;
+    struct snapshot *snapshot; /* referenced; NULL = an absent partition */
+    enum tree_kind tree;
+    bool reverse;
+    uint64_t now_ms;  /* hide pairs expired at this time; 0 = show all */
+    eloq_slice begin, end; /* owned copies */
+    uint64_t left;    /* pairs still wanted; UINT64_MAX = no limit */
+    uint32_t ahead;   /* leaves to read at the next step; grows */
+    uint8_t *fence;   /* where to go on: forward, the lower bound of the next leaf not yet read; */
+    uint32_t fence_size; /* reverse, the upper bound of it (exclusive) */
+    bool fence_open;  /* no fence yet: start from begin (reverse: from end) */
+    bool finished;
+    int failed;       /* a failure met after some pairs were delivered: repeated */
+    uint8_t *leaf;    /* the leaf a full batch ended in, or NULL; with the last key delivered */
+    uint8_t *last_key;
+    uint32_t last_key_size;
+    bool has_last;
+};
+
+/* Receives pairs of a step; answers ELOQ_OK, ELOQ_FETCH (it is full: this one was taken, stop) or a
+ * failure. key and value are lent. */
+typedef int tree_scan_take(void *user, const struct tree_pair *pair);
+
+/* Copies the bounds and takes a reference on the snapshot. ELOQ_OK or ELOQ_NO_MEMORY. */
+int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s,
+                   enum tree_kind tree, const eloq_range *range, uint64_t now_ms);
+/* Delivers pairs in order until `take` is full, at least one leaf's worth of looking per call.
+ * ELOQ_OK: there may be more; ELOQ_END: all delivered; a failure: pairs before it were delivered. */
+int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take, void *user);
+void tree_scan_close(struct tree_scan *scan);
+
+/* One change to one key, for tree_apply. */
+struct tree_op {
+    eloq_slice key;
+    eloq_slice value;
+    uint64_t timestamp; /* resolved: TIMESTAMP_NOW, or the caller's own */
+    uint64_t expire_at;
+    bool is_delete;
+    bool is_forced;     /* ignores timestamps (cleaning, the TTL tree) */
+    uint32_t order;     /* arrival order among the same key */
+    uint64_t *skipped;  /* incremented when it loses to a newer one; may be NULL */
+};
+#define TIMESTAMP_NOW UINT64_MAX /* now, but never older than the stored pair */
+
+/* Applies operations sorted by (key, order) to the main tree and keeps the TTL tree in step. The wtx is
+ * neither committed nor aborted. now_us gives TIMESTAMP_NOW and, in ms, what has expired. */
+int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us);
+/* Removes up to `limit` pairs with expiry <= now_ms, by the TTL tree. *ret_removed: how many keys;
+ * *ret_next: the next expiry left, 0 if none. */
+int tree_clean_expired(struct task *t, struct wtx *w, uint64_t now_ms, size_t limit,
+                       size_t *ret_removed, uint64_t *ret_next);
+/* Smallest expiry in the TTL tree, 0 if it is empty. */
+int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms);
+
+/* What tree_check found. */
+struct tree_finding {
+    const char *what;
+    struct page_id id;        /* NO_PAGE if none */
+    bool has_place;
+    struct file_page place;
+    eloq_slice from, to;      /* keys concerned; empty = open */
+};
+struct tree_stats {
+    uint64_t keys, leaves, index_pages, overflow_pages, depth, bytes_keys, bytes_values;
+    uint64_t ttl_keys, ttl_pages;
+};
+/* Verifies the whole snapshot from the disk (format.md 19, engine.md 1.6): pages, links, order, bounds,
+ * uniform depth, overflow chains, TTL tree one to one, every mapped page reached once. ELOQ_OK (findings
+ * or not) or a failure that stopped it (no memory). */
+int tree_check(struct task *t, struct snapshot *s,
+               void (*found)(void *user, const struct tree_finding *finding), void *user,
+               struct tree_stats *ret);
