@@ -68,7 +68,7 @@ static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
 /* s-delta: bit 0 is the sign, the rest the magnitude (not the usual zigzag). */
 static inline uint64_t sdelta_encode(int64_t d)
 {
-    return d < 0 ? ((uint64_t)-d << 1) | 1 : (uint64_t)d << 1;
+    return d < 0 ? ((0 - (uint64_t)d) << 1) | 1 : (uint64_t)d << 1;
 }
 /* false for "minus zero". */
 static inline bool sdelta_decode(uint64_t n, int64_t *ret)

@@ -1,0 +1,44 @@
+/* base/slice.c -- compare and split borrowed bytes. */
+#include "base/slice.h"
+
+#include <string.h>
+
+int slice_compare(eloq_slice a, eloq_slice b)
+{
+    size_t common = MIN(a.size, b.size);
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    if (order != 0)
+        return order;
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+bool slice_equal(eloq_slice a, eloq_slice b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+size_t slice_common(eloq_slice a, eloq_slice b)
+{
+    const uint8_t *x = a.data, *y = b.data;
+    size_t size = MIN(a.size, b.size), n = 0;
+
+    while (n + sizeof(uint64_t) <= size && memcmp(x + n, y + n, sizeof(uint64_t)) == 0)
+        n += sizeof(uint64_t);
+    while (n < size && x[n] == y[n])
+        n++;
+    return n;
+}
+
+eloq_slice slice_prefix_end(eloq_slice prefix, uint8_t *buf)
+{
+    const uint8_t *data = prefix.data;
+    size_t size = prefix.size;
+
+    while (size > 0 && data[size - 1] == 0xff)
+        size--;
+    if (size > 0) {
+        memcpy(buf, data, size);
+        buf[size - 1]++;
+    }
+    return eloq_bytes(buf, size);
+}
