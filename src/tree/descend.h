@@ -1,0 +1,38 @@
+/* tree/descend.h -- from the root to the leaf that holds a key, with the bounds of that leaf.
+ *
+ * Index pages are pinned one at a time and only while they are searched, so a descent holds nothing
+ * across its suspensions. What it needs of a page (child, separators) is copied. */
+#pragma once
+
+#include "page/leaf.h"
+#include "part/pages.h"
+
+struct descent {
+    struct page_id path[TREE_DEPTH_MAX]; /* index pages, root first; the last one is above leaves */
+    uint32_t depth;
+    struct page_id leaf;     /* after descend(); not yet read */
+    eloq_slice lower, upper; /* keys of the leaf (descend_index: of the last index page) lie in
+                                [lower, upper); empty = open */
+    uint8_t *scratch;        /* 2 pages, for key buffers; free to use between two descents */
+    uint8_t *lower_bytes, *upper_bytes;
+};
+
+/* Memory for any number of descents, from the task's arena (4 pages). ELOQ_OK or ELOQ_NO_MEMORY. */
+int descent_init(struct task *t, struct descent *d, uint32_t page_bytes);
+
+/* To the leaf that holds `key` (or, if `below`, the keys just below it; an empty key then means the
+ * last leaf). root is not NO_PAGE; `key` is not memory of `d`. ELOQ_OK, or a failure: an index page
+ * that is malformed, out of its parent's bounds, too deep or met twice is ELOQ_CORRUPTED. */
+int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key, bool below,
+            struct descent *d);
+/* The same, but ends at the index page above the leaves: path[depth - 1]. */
+int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key,
+                  bool below, struct descent *d);
+
+/* Opens a data page that was read as `id`: well-formed, and its first key inside [lower, upper); else
+ * ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
+int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
+                      eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret);
+/* Reads d->leaf into `page` and opens it. Exactly one device read. Uses d->scratch. */
+int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,
+                      struct leaf *ret);
