@@ -16,14 +16,10 @@ int err_set(struct err *e, int code, const char *source, int line, const char *f
         text[0] = '\0';
     va_end(args);
 
+    err_clear(e);
     e->code = code;
-    e->sys_errno = 0;
     e->line = line;
     e->source = source;
-    e->offset = 0;
-    e->partition = 0;
-    e->path[0] = '\0';
-    e->table[0] = '\0';
     memcpy(e->text, text, strlen(text) + 1);
     return code;
 }

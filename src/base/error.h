@@ -17,6 +17,15 @@ struct err {
     char text[320];     /* lower case, then key=value */
 };
 
+/* Makes it empty, without touching what nobody reads then. */
+static inline void err_clear(struct err *e)
+{
+    e->code = e->sys_errno = e->line = 0;
+    e->source = NULL;
+    e->offset = 0;
+    e->partition = 0;
+    e->path[0] = e->table[0] = e->text[0] = '\0';
+}
 /* Sets code and words, clears the rest; returns code. */
 int err_set(struct err *e, int code, const char *source, int line, const char *format, ...)
     PRINTF_LIKE(5, 6);

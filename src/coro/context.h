@@ -1,12 +1,13 @@
 /* coro/context.h -- switch from one stack to another; tell the sanitizers and valgrind.
  *
- * x86-64 and aarch64 switch in a few instructions (context_*.S); others use ucontext. */
+ * x86-64 and aarch64 switch in a few instructions (context_*.S); others use ucontext, and so does
+ * a build with CONTEXT_UCONTEXT defined. */
 #pragma once
 
 #include "base/common.h"
 
 struct context {
-    void *sp;            /* saved stack pointer, or a ucontext_t */
+    void *sp;            /* saved stack pointer, or a ucontext_t on that stack */
     void *asan_fake;     /* what the sanitizers want to know of each stack */
     const void *asan_bottom;
     size_t asan_size;

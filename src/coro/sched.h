@@ -17,8 +17,10 @@ struct sched {
     struct stack_pool stacks;
     struct context context; /* of the loop */
     struct list ready, ready_low;
+    struct list yielded; /* ready in the next round, so that I/O is looked at before */
     struct list timers;
     struct list free_tasks;
+    size_t free_task_count;
     struct task *running;
     struct task *finished; /* to be recycled once its stack is left */
     size_t active;         /* tasks in existence */
@@ -29,8 +31,11 @@ struct sched {
 void sched_init(struct sched *s, struct mem *m, const struct clock *clock, size_t stack_bytes);
 void sched_deinit(struct sched *s); /* no task may be left */
 /* Runs what is ready: every normal task, then low-priority ones within the budget (at least one).
- * Fires due timers first. Returns how many tasks ran. */
+ * Fires due timers first. Tasks that become ready meanwhile run too, up to a bound. Returns how
+ * many tasks ran. */
 size_t sched_run(struct sched *s);
+/* For task.c and sched.c: a task that returned from entry gives back what it had. */
+void sched_recycle(struct sched *s, struct task *t);
 bool sched_has_ready(const struct sched *s);
 /* Nanoseconds until the next timer, 0 if due, UINT64_MAX if none. */
 uint64_t sched_next_timer_ns(const struct sched *s);

@@ -26,7 +26,7 @@ struct task {
     struct context context;
     void *stack;
     enum task_state state;
-    bool low_priority;
+    bool low_priority; /* woken, it waits for the low-priority budget; may be set at any time */
     struct err err;     /* words of the failure being returned */
     struct arena arena; /* until the task ends */
     void (*entry)(struct task *t, void *arg);
@@ -34,13 +34,14 @@ struct task {
 };
 
 /* Starts entry(t, arg) as a task; it runs at the scheduler's next round.
- * 0, or ELOQ_NO_MEMORY when there is no stack for it. */
+ * 0, ELOQ_NO_MEMORY when there is no stack for it, or ELOQ_BUSY when there are too many tasks. */
 int task_start(struct sched *s, void (*entry)(struct task *t, void *arg), void *arg);
 /* Gives up the thread until task_wake. The caller has put the task where it will be found. */
 void task_suspend(struct task *t);
 /* Makes a waiting task ready; removes it from the list it waits in. Never switches. */
 void task_wake(struct task *t);
-/* Lets the others run; low priority comes back only when its time budget allows. */
+/* Lets the others run, and I/O be looked at; low comes back only when the low-priority time budget
+ * allows, whatever t->low_priority says. */
 void task_yield(struct task *t);
 void task_yield_low(struct task *t);
 /* Sleeps for ns nanoseconds of the scheduler's clock. */

@@ -1,0 +1,129 @@
+/* coro/inbox.c -- messages from other threads: a list under a lock. */
+#include "coro/inbox.h"
+
+#include "base/check.h"
+#include "eloqstore.h"
+
+int inbox_init(struct inbox *b, size_t bound, void (*wake)(void *user), void *user)
+{
+    *b = (struct inbox){ .bound = bound, .wake = wake, .wake_user = user };
+    if (pthread_mutex_init(&b->lock, NULL) != 0)
+        return ELOQ_NO_MEMORY;
+    if (pthread_cond_init(&b->room, NULL) != 0) {
+        pthread_mutex_destroy(&b->lock);
+        return ELOQ_NO_MEMORY;
+    }
+    return ELOQ_OK;
+}
+
+void inbox_deinit(struct inbox *b)
+{
+    inbox_close(b);
+    pthread_mutex_lock(&b->lock);
+    CHECK(!b->head);
+    while (b->blocked > 0)
+        pthread_cond_wait(&b->room, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+    pthread_cond_destroy(&b->room);
+    pthread_mutex_destroy(&b->lock);
+}
+
+/* With the lock held; the wake-up too, so that a pusher is done with the inbox when it unlocks:
+ * what it pushed may be the last thing the inbox lives for. */
+static void append(struct inbox *b, struct inbox_item *item)
+{
+    item->next = NULL;
+    if (b->tail)
+        b->tail->next = item;
+    else
+        b->head = item;
+    b->tail = item;
+    if (atomic_exchange(&b->maybe_asleep, false) && b->wake)
+        b->wake(b->wake_user);
+}
+
+static bool full(const struct inbox *b)
+{
+    return b->bound != 0 && b->count >= b->bound;
+}
+
+/* Until there is room or it is closed. */
+static void block(struct inbox *b)
+{
+    b->blocked++;
+    while (!b->closed && full(b))
+        pthread_cond_wait(&b->room, &b->lock);
+    b->blocked--;
+    if (b->closed)
+        pthread_cond_broadcast(&b->room); /* inbox_deinit may wait for us */
+}
+
+int inbox_push(struct inbox *b, struct inbox_item *item, bool wait)
+{
+    int rc = ELOQ_OK;
+
+    pthread_mutex_lock(&b->lock);
+    if (wait && !b->closed && full(b))
+        block(b);
+    if (b->closed) {
+        rc = ELOQ_CLOSED;
+    } else if (full(b)) {
+        rc = ELOQ_BUSY;
+    } else {
+        item->counted = true;
+        b->count++;
+        append(b, item);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return rc;
+}
+
+void inbox_push_internal(struct inbox *b, struct inbox_item *item)
+{
+    pthread_mutex_lock(&b->lock);
+    item->counted = false;
+    append(b, item);
+    pthread_mutex_unlock(&b->lock);
+}
+
+struct inbox_item *inbox_take(struct inbox *b)
+{
+    pthread_mutex_lock(&b->lock);
+    struct inbox_item *items = b->head;
+    b->head = b->tail = NULL;
+    pthread_mutex_unlock(&b->lock);
+    return items;
+}
+
+void inbox_done(struct inbox *b)
+{
+    pthread_mutex_lock(&b->lock);
+    CHECK(b->count > 0);
+    b->count--;
+    if (b->blocked > 0)
+        pthread_cond_signal(&b->room);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void inbox_close(struct inbox *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->closed = true;
+    pthread_cond_broadcast(&b->room);
+    pthread_mutex_unlock(&b->lock);
+}
+
+bool inbox_sleep(struct inbox *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool may = b->head == NULL;
+    if (may)
+        atomic_store(&b->maybe_asleep, true);
+    pthread_mutex_unlock(&b->lock);
+    return may;
+}
+
+void inbox_awake(struct inbox *b)
+{
+    atomic_store(&b->maybe_asleep, false);
+}

@@ -1,0 +1,104 @@
+/* coro/wait.c -- what tasks wait for besides I/O. All first come, first served. */
+#include "coro/wait.h"
+
+#include "base/check.h"
+
+void wait_list_init(struct wait_list *w)
+{
+    list_init(&w->tasks);
+}
+
+void wait_on(struct task *t, struct wait_list *w)
+{
+    list_push_back(&w->tasks, &t->link);
+    task_suspend(t);
+}
+
+void wait_wake_one(struct wait_list *w)
+{
+    struct list *node = list_first(&w->tasks);
+    if (node)
+        task_wake(container_of(node, struct task, link));
+}
+
+void wait_wake_all(struct wait_list *w)
+{
+    while (!list_empty(&w->tasks))
+        wait_wake_one(w);
+}
+
+void mutex_init(struct mutex *m)
+{
+    m->locked = false;
+    wait_list_init(&m->waiters);
+}
+
+void mutex_lock(struct task *t, struct mutex *m)
+{
+    if (m->locked)
+        wait_on(t, &m->waiters); /* mutex_unlock hands it over locked: nobody can jump the queue */
+    else
+        m->locked = true;
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    CHECK(m->locked);
+    if (list_empty(&m->waiters.tasks))
+        m->locked = false;
+    else
+        wait_wake_one(&m->waiters);
+}
+
+void tokens_init(struct tokens *k, size_t count)
+{
+    k->left = count;
+    wait_list_init(&k->waiters);
+}
+
+void tokens_take(struct task *t, struct tokens *k)
+{
+    if (k->left == 0)
+        wait_on(t, &k->waiters); /* tokens_give hands one over */
+    else
+        k->left--;
+}
+
+void tokens_give(struct tokens *k)
+{
+    if (list_empty(&k->waiters.tasks))
+        k->left++;
+    else
+        wait_wake_one(&k->waiters);
+}
+
+void group_init(struct group *g)
+{
+    g->count = 0;
+    g->waiter = NULL;
+}
+
+void group_add(struct group *g)
+{
+    g->count++;
+}
+
+void group_done(struct group *g)
+{
+    CHECK(g->count > 0);
+    g->count--;
+    if (g->count == 0 && g->waiter) {
+        struct task *waiter = g->waiter;
+        g->waiter = NULL;
+        task_wake(waiter);
+    }
+}
+
+void group_wait(struct task *t, struct group *g)
+{
+    CHECK(!g->waiter);
+    while (g->count > 0) { /* more may have been added between the wake and now */
+        g->waiter = t;
+        task_suspend(t);
+    }
+}
