@@ -13,6 +13,7 @@ struct dict {
     uint8_t *bytes;
     uint32_t size;
     void *decoder; /* ZSTD_DDict */
+    bool out_of_memory; /* zstd asked for memory and got none: tells that from a bad dictionary */
 };
 
 /* zstd's working memory for one thread: made at first use. */
