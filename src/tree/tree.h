@@ -68,7 +68,8 @@ struct tree_op {
     uint64_t timestamp; /* resolved: TIMESTAMP_NOW, or the caller's own */
     uint64_t expire_at;
     bool is_delete;
-    bool is_forced;     /* ignores timestamps (cleaning, the TTL tree) */
+    bool is_forced;     /* ignores timestamps: the TTL tree's own. In the main tree: cleaning, which only
+                           drops what has expired */
     uint32_t order;     /* arrival order among the same key */
     uint64_t *skipped;  /* incremented when it loses to a newer one; may be NULL */
 };

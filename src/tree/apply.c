@@ -1,0 +1,168 @@
+/* tree/apply.c -- applies a sorted batch to a tree: finds the leaves it touches and has them
+ * merged; then the index above, then the TTL tree. See apply_private.h for the whole. */
+#include "tree/apply_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+#define WINDOW_LEAVES 32 /* read together */
+
+int applier_grow(struct applier *a, void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return ELOQ_OK;
+    size_t wanted = *capacity ? 2 * *capacity : 16;
+    void *old, *grown;
+    memcpy(&old, array, sizeof(old));
+    grown = mem_realloc(a->keep.mem, MEM_TASKS, old, wanted * size);
+    if (!grown)
+        return task_no_memory(a->t);
+    memcpy(array, &grown, sizeof(grown));
+    *capacity = wanted;
+    return ELOQ_OK;
+}
+
+/* The leaf that holds the first of these operations, and how many of them it holds. */
+static int find_leaf(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
+                     struct touched *ret)
+{
+    TRY(descend(a->t, a->w->base, a->w->base->root[a->kind], ops[0].key, false, d));
+    *ret = (struct touched){ .id = d->leaf, .depth = d->depth, .ops = ops };
+    ret->path = arena_copy(&a->leaf, d->path, d->depth * sizeof(d->path[0]));
+    ret->lower = eloq_bytes(arena_copy(&a->leaf, d->lower.data, d->lower.size), d->lower.size);
+    ret->upper = eloq_bytes(arena_copy(&a->leaf, d->upper.data, d->upper.size), d->upper.size);
+    if (!ret->path || !ret->lower.data || !ret->upper.data)
+        return task_no_memory(a->t);
+    size_t n = 1;
+    while (n < count && (ret->upper.size == 0 || slice_compare(ops[n].key, ret->upper) < 0))
+        n++;
+    ret->op_count = n;
+    return ELOQ_OK;
+}
+
+/* Finds and reads up to WINDOW_LEAVES leaves; *ret_used: the operations they hold. */
+static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
+                       struct touched *window, struct page_read *reads, size_t *ret_leaves,
+                       size_t *ret_used)
+{
+    size_t leaves = 0, used = 0;
+    while (leaves < WINDOW_LEAVES && used < count) {
+        struct touched *leaf = &window[leaves];
+        TRY(find_leaf(a, d, ops + used, count - used, leaf));
+        if (leaf->depth != window[0].depth)
+            return pages_fail(a->t, a->w->base, leaf->id, "tree is not equally deep everywhere");
+        TRY(wtx_new_page(a->t, a->w, &leaf->page));
+        reads[leaves] = (struct page_read){ .id = leaf->id, .data = leaf->page };
+        *ret_leaves = ++leaves;
+        used += leaf->op_count;
+    }
+    *ret_used = used;
+    return pages_read_many(a->t, a->w->base, PAGE_DATA, reads, leaves);
+}
+
+static int apply_window(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
+                        size_t *ret_used)
+{
+    struct arena_mark mark = arena_mark(&a->leaf);
+    struct touched *window = arena_zalloc(&a->leaf, WINDOW_LEAVES * sizeof(*window));
+    struct page_read *reads = arena_alloc(&a->leaf, WINDOW_LEAVES * sizeof(*reads));
+    if (!window || !reads)
+        return task_no_memory(a->t);
+    size_t leaves = 0;
+    int rc = fill_window(a, d, ops, count, window, reads, &leaves, ret_used);
+    for (size_t i = 0; i < leaves; i++) {
+        if (rc >= 0)
+            rc = leaf_apply(a, &window[i]);
+        wtx_drop_page(a->w, window[i].page);
+    }
+    arena_reset(&a->leaf, mark);
+    return rc;
+}
+
+static int apply_leaves(struct applier *a, struct tree_op *ops, size_t count)
+{
+    if (a->w->base->root[a->kind].n == NO_PAGE) {
+        struct touched nothing = { .id = page_id(NO_PAGE), .ops = ops, .op_count = count };
+        return leaf_apply(a, &nothing);
+    }
+    struct descent *d = arena_alloc(&a->keep, sizeof(*d));
+    if (!d)
+        return task_no_memory(a->t);
+    TRY(descent_init(a->t, d, a->shape->page_bytes));
+    while (count > 0) {
+        size_t used = 0;
+        TRY(apply_window(a, d, ops, count, &used));
+        ops += used;
+        count -= used;
+    }
+    return ELOQ_OK;
+}
+
+static int applier_init(struct applier *a)
+{
+    arena_init(&a->keep, a->t->arena.mem);
+    arena_init(&a->leaf, a->t->arena.mem);
+    a->key_buffer = arena_alloc(&a->keep, a->shape->page_bytes);
+    a->pack.scratch = arena_alloc(&a->keep, leaf_build_scratch_bytes(a->shape->page_bytes));
+    return a->key_buffer && a->pack.scratch ? ELOQ_OK : task_no_memory(a->t);
+}
+
+/* Everything but the TTL operations, which the caller of apply_tree still reads. */
+static void applier_clear(struct applier *a)
+{
+    leaf_pack_reset(a);
+    wtx_drop_page(a->w, a->stream.tail);
+    mem_free(a->keep.mem, a->pack.entries);
+    mem_free(a->keep.mem, a->changes.items);
+    arena_free(&a->leaf);
+}
+
+static int apply_tree(struct applier *a, struct tree_op *ops, size_t count)
+{
+    int rc = applier_init(a);
+    if (rc >= 0)
+        rc = apply_leaves(a, ops, count);
+    if (rc >= 0)
+        rc = leaf_stream_end(a);
+    if (rc >= 0)
+        rc = index_apply(a);
+    applier_clear(a);
+    return rc;
+}
+
+static int compare_ops(const void *x, const void *y)
+{
+    const struct tree_op *a = x, *b = y;
+    return slice_compare(a->key, b->key);
+}
+
+int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us)
+{
+    if (count == 0)
+        return ELOQ_OK;
+    struct arena_mark mark = arena_mark(&t->arena);
+    struct applier *main = arena_zalloc(&t->arena, 2 * sizeof(*main));
+    if (!main)
+        return task_no_memory(t);
+    struct applier *ttl = main + 1;
+    main->t = ttl->t = t;
+    main->w = ttl->w = w;
+    main->shape = ttl->shape = &w->part->env->shape;
+    main->kind = TREE_MAIN;
+    ttl->kind = TREE_TTL;
+    main->now_us = now_us;
+    main->now_ms = now_us / 1000;
+
+    int rc = apply_tree(main, ops, count);
+    if (rc >= 0 && main->ttl_count > 0) {
+        qsort(main->ttl, main->ttl_count, sizeof(main->ttl[0]), compare_ops);
+        rc = apply_tree(ttl, main->ttl, main->ttl_count);
+        arena_free(&ttl->keep);
+    }
+    mem_free(main->keep.mem, main->ttl);
+    arena_free(&main->keep);
+    arena_reset(&t->arena, mark);
+    return rc;
+}
