@@ -13,15 +13,17 @@ struct pagefiles {
     struct mem *mem;
     const char *table; /* for words; lent by the partition */
     uint32_t partition;
-    char *dir;         /* absolute path of the partition's directory; owned */
-    char *parent;      /* the store path it lies in; owned */
+    char *dir;    /* absolute path of the partition's directory; owned */
+    char *parent; /* the store path it lies in; owned */
     uint32_t page_bytes;
-    uint32_t shift;    /* file pages a file = 2^shift */
-    bool append;       /* new files are extended to their full size at once */
-    bool verify;       /* read checks checksums */
+    uint32_t shift; /* file pages a file = 2^shift */
+    bool append;    /* new files are extended to their full size at once */
+    bool verify;    /* read checks checksums */
     struct terms terms;
-    bool dir_unsynced; /* a file was created or renamed in dir since its last sync */
-    bool sync_failed;  /* a sync outside a commit failed: the next commit must fail */
+    struct list open_files; /* struct fd_entry.of_owner */
+    bool dir_unsynced;      /* a file was created or renamed in dir since its last sync */
+    bool sync_failed; /* a sync outside a commit failed: the next commit must fail. Stays until the
+                         caller, having made the last acknowledged state durable anew, resets it */
     uint64_t *unsynced; /* ids of files written since their last successful sync */
     size_t unsynced_count, unsynced_capacity;
 };
@@ -32,6 +34,7 @@ struct page_io {
     int rc;        /* of a read */
 };
 
+/* ELOQ_OK, ELOQ_NO_MEMORY, or ELOQ_INVALID when the paths would be too long for the system. */
 int pagefiles_init(struct pagefiles *f, struct fdcache *fds, struct mem *m, const char *table,
                    uint32_t partition, const char *store_path, uint32_t page_bytes, uint32_t shift,
                    bool append, bool verify);
@@ -51,18 +54,24 @@ static inline uint64_t pagefiles_offset(const struct pagefiles *f, struct file_p
 /* Reads and verifies one page: ELOQ_OK, or a failure with file and offset: ELOQ_CORRUPTED for a bad
  * checksum, a missing file or a page not wholly inside its file. */
 int pagefiles_read(struct task *t, struct pagefiles *f, struct file_page place, uint8_t *data);
-/* Reads many in parallel, neighbours in one operation; each .rc is set. Returns the first failure
- * (its words are the task's), ELOQ_OK if none. Reorders the array. */
+/* Reads and verifies many in parallel, neighbours in one operation; each .rc is set. Returns the
+ * first failure (its words are the task's), ELOQ_OK if none. Reorders the array. */
 int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);
 /* Writes many in parallel, neighbours in one operation; creates missing files. Reorders the array.
  * On failure the rest was still waited for. */
 int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);
-/* fdatasync of every unsynced data file and, if a file was created, of the directory; all at once;
- * the marks go only where it succeeded. Fails too when sync_failed. */
+/* fdatasync of every unsynced data file and, if a file was created, of the directory; all at once
+ * (as far as descriptors go); the marks go only where it succeeded. Fails too when sync_failed. */
 int pagefiles_sync(struct task *t, struct pagefiles *f);
 /* After an open: fdatasync of these data files (they exist), whatever the marks say. */
 int pagefiles_sync_found(struct task *t, struct pagefiles *f, const uint64_t *file_ids,
                          size_t count);
 /* Fails the task with words naming this partition and the file and offset of `place`. */
-int pagefiles_fail(struct task *t, struct pagefiles *f, struct file_page place, int code,
+int pagefiles_fail(struct task *t, const struct pagefiles *f, struct file_page place, int code,
                    const char *what);
+/* Fails the task with the words for a failed operation on a data file; `result` is -errno. */
+int pagefiles_io_fail(struct task *t, const struct pagefiles *f, const char *verb, int64_t result,
+                      uint64_t file_id, uint64_t offset);
+/* Marks a file that is about to be written: ELOQ_OK or ELOQ_NO_MEMORY. / It was synced. */
+int pagefiles_mark_unsynced(struct pagefiles *f, struct fd_entry *e);
+void pagefiles_mark_synced(struct pagefiles *f, struct fd_entry *e);

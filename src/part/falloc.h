@@ -15,10 +15,12 @@ struct falloc {
 
 void falloc_init(struct falloc *a, struct mem *m, bool append, uint64_t next);
 void falloc_deinit(struct falloc *a);
-/* While loading, in-place mode: all places below next are free ... */
+/* While loading, in-place mode: all places below next are free ... ELOQ_OK, ELOQ_NO_MEMORY, or
+ * ELOQ_NO_SPACE when next is beyond what this mode can hold. Costs time and memory by `next`. */
 int falloc_free_all(struct falloc *a);
-/* ... but this one. */
-void falloc_use(struct falloc *a, struct file_page place);
+/* ... but this one. False if it is not free or not below next: two pages claim it, or the next
+ * place that the manifest names is wrong. */
+bool falloc_use(struct falloc *a, struct file_page place);
 /* In-place: the lowest free place, else next++. Append: next++. ELOQ_OK, ELOQ_NO_MEMORY, or
  * ELOQ_NO_SPACE at the format's limit. */
 int falloc_take(struct falloc *a, struct file_page *ret);

@@ -22,8 +22,8 @@
 #define MAPPING_FANOUT (1u << MAPPING_FANOUT_SHIFT)
 
 struct mapping_node {
-    uint64_t born;                /* version */
-    struct mapping_node *next;    /* in a garbage list */
+    uint64_t born;             /* version */
+    struct mapping_node *next; /* in a garbage list */
     bool is_leaf;
     union {
         struct mapping_node *child[MAPPING_FANOUT];
@@ -57,8 +57,10 @@ uint64_t mapping_value(const struct mapping *m, struct page_id id);
 
 void mapping_edit_begin(struct mapping_edit *e, struct mem *mem, const struct mapping *base,
                         uint64_t version);
-/* Maps id, growing the table. What was there before: *ret_had, its place and birth version (0 = long
- * ago). ELOQ_OK or ELOQ_NO_MEMORY (then nothing changed). */
+/* Maps id, growing the table. What was there before: *ret_had, its place and birth version (0 =
+ * long ago). ELOQ_OK, ELOQ_NO_MEMORY, or ELOQ_CORRUPTED for an id or a place the format cannot
+ * hold; on failure no page's place changed. (A loader that knows of more unmapped ids raises
+ * map.page_count.) */
 int mapping_edit_set(struct mapping_edit *e, struct page_id id, struct file_page place,
                      bool *ret_had, struct file_page *ret_old, uint64_t *ret_old_born);
 /* Unmaps id, which must be mapped (else ELOQ_CORRUPTED). */

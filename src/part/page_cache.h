@@ -10,34 +10,39 @@
 #include "file/pagefiles.h"
 #include "page/pagepool.h"
 
+struct page_load; /* a read under way and its result, for those who wait for it */
+
 struct cached_page {
-    struct list lru; /* when loaded */
+    struct list lru;   /* when loaded and not pinned */
     const void *owner; /* the partition */
     struct file_page place;
     uint8_t *data;
-    uint32_t pins;
-    bool loaded;
-    struct single_flight loading;
+    uint32_t pins;          /* those who wait for the load included */
+    bool loaded;            /* else being loaded */
+    struct page_load *load; /* NULL once nobody looks at its result any more */
 };
 
 struct page_cache {
     struct mem *mem;
     struct pagepool *pool;
     struct map pages;
-    struct list lru; /* least recently used first */
-    size_t count, limit; /* pages */
+    struct list lru;     /* pages that can be evicted, least recently used first */
+    size_t count, limit; /* pages loaded or being loaded */
     uint64_t hits, misses, evictions;
     struct wait_list room;
 };
 
-void page_cache_init(struct page_cache *c, struct mem *m, struct pagepool *pool, size_t limit);
+void page_cache_init(struct page_cache *c, struct mem *m, struct pagepool *pool,
+                     size_t limit);           /* at least 1 */
 void page_cache_deinit(struct page_cache *c); /* drops everything; nothing may be pinned */
-/* The page, verified by checksum, pinned. Reads it if need be (suspends). */
+/* The page, verified by checksum, pinned. Reads it if need be (suspends). While every page is
+ * pinned or being loaded it waits for room; ELOQ_NO_MEMORY when evicting everything did not help.
+ */
 int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files, const void *owner,
                    struct file_page place, struct cached_page **ret);
 void page_cache_unpin(struct page_cache *c, struct cached_page *p);
-/* Puts a page that was just written; takes `data` (from the pool) in any case. Evicts; if there is no
- * room the page is simply not kept. */
+/* Puts a page that was just written; takes `data` (from the pool) in any case. Evicts; if there is
+ * no room the page is simply not kept. If somebody has read it meanwhile, that one stays. */
 void page_cache_insert(struct page_cache *c, const void *owner, struct file_page place,
                        uint8_t *data);
 /* The place is recycled: forget it. Not pinned, not loading. */
