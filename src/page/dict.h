@@ -12,7 +12,7 @@ struct dict {
     uint32_t refs;
     uint8_t *bytes;
     uint32_t size;
-    void *decoder; /* ZSTD_DDict */
+    void *decoder;      /* ZSTD_DDict */
     bool out_of_memory; /* zstd asked for memory and got none: tells that from a bad dictionary */
 };
 
@@ -22,7 +22,8 @@ struct dict_context {
     void *decoder; /* ZSTD_DCtx */
 };
 
-struct dict *dict_new(struct mem *m, const void *bytes, uint32_t size); /* copies; NULL: no memory */
+struct dict *dict_new(struct mem *m, const void *bytes,
+                      uint32_t size);  /* copies; NULL: no memory */
 struct dict *dict_ref(struct dict *d); /* NULL is fine */
 void dict_unref(struct dict *d);
 

@@ -43,7 +43,7 @@ enum compression { COMPRESSION_NONE = 0, COMPRESSION_DICT = 1, COMPRESSION_ALONE
 #define MAPPING_TYPE_FILE_PAGE 1u
 #define MAPPING_TYPE_FREE 2u
 #define MAPPING_FREE UINT64_C(7)
-#define LOGICAL_ID_END (UINT32_C(1) << 29)  /* ids are below */
+#define LOGICAL_ID_END (UINT32_C(1) << 29) /* ids are below */
 #define FILE_PAGE_END (UINT64_C(1) << 61)
 #define FILE_PAGE_END_IN_PLACE (UINT64_C(1) << 32)
 

@@ -22,8 +22,8 @@ struct index_cursor {
     uint32_t next_restart;
     bool started;
     int64_t previous_child;
-    struct page_id child;  /* the current child */
-    eloq_slice separator;  /* its lower bound, in `key`; empty for the leftmost */
+    struct page_id child; /* the current child */
+    eloq_slice separator; /* its lower bound, in `key`; empty for the leftmost */
 };
 
 /* What a search found. Slices live in the buffers given to the search. */

@@ -1,4 +1,5 @@
-/* page/index_build.h -- write an index page, child by child in key order. Specification: format.md 9. */
+/* page/index_build.h -- write an index page, child by child in key order. Specification:
+ * format.md 9. */
 #pragma once
 
 #include "page/index.h"

@@ -32,7 +32,7 @@ struct leaf_cursor {
     uint32_t offset;       /* of the next entry */
     uint32_t next_restart; /* index of the next restart point at or after offset */
     uint64_t timestamp;
-    struct entry entry;    /* the current one */
+    struct entry entry; /* the current one */
 };
 
 /* ELOQ_OK or ELOQ_CORRUPTED. The checksum is the caller's business (page_verify). */
@@ -44,8 +44,8 @@ int leaf_next(struct leaf_cursor *c);
 /* Positions at the first entry with key >= `key`, found by binary search over restart points:
  * ELOQ_OK with it in c->entry, ELOQ_END if none, ELOQ_CORRUPTED. leaf_next goes on behind it. */
 int leaf_seek(struct leaf_cursor *c, eloq_slice key);
-/* The last entry with key <= `key` (or, if `below`, < key): ELOQ_OK, ELOQ_END if none. With an empty
- * key: the last entry of the page. leaf_next goes on behind it. */
+/* The last entry with key <= `key` (or, if `below`, < key): ELOQ_OK, ELOQ_END if none. With an
+ * empty key: the last entry of the page. leaf_next goes on behind it. */
 int leaf_seek_floor(struct leaf_cursor *c, eloq_slice key, bool below);
 /* Reads the whole page: every entry, each restart point an entry start, strictly ascending.
  * ELOQ_OK or ELOQ_CORRUPTED. `key_buffer` as above. */

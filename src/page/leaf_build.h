@@ -1,4 +1,5 @@
-/* page/leaf_build.h -- write a data page, entry by entry in key order. Specification: format.md 6.3. */
+/* page/leaf_build.h -- write a data page, entry by entry in key order. Specification:
+ * format.md 6.3. */
 #pragma once
 
 #include "page/leaf.h"
@@ -7,14 +8,14 @@ struct leaf_build {
     uint8_t *page; /* page_bytes, lent; zeroed by init */
     uint32_t page_bytes;
     uint32_t restart_every;
-    uint32_t used;          /* offset behind the last entry */
+    uint32_t used; /* offset behind the last entry */
     uint32_t restart_count;
-    uint32_t in_region;     /* entries of the current region */
+    uint32_t in_region; /* entries of the current region */
     uint32_t entry_count;
     uint32_t last_key_size;
     uint64_t last_timestamp;
-    uint8_t *last_key;      /* page_bytes, lent */
-    uint16_t *restarts;     /* page_bytes / 4 of them, lent */
+    uint8_t *last_key;  /* page_bytes, lent */
+    uint16_t *restarts; /* page_bytes / 4 of them, lent */
 };
 
 /* Scratch that a builder needs beside the page: this many bytes, aligned to 8. */

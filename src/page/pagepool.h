@@ -6,10 +6,10 @@
 struct pagepool {
     struct mem *mem;
     uint32_t page_bytes;
-    void *free;       /* unused buffers, linked through their first word */
+    void *free; /* unused buffers, linked through their first word */
     size_t free_count;
-    size_t made;      /* buffers in existence */
-    size_t keep;      /* unused ones kept for reuse, more are given back */
+    size_t made; /* buffers in existence */
+    size_t keep; /* unused ones kept for reuse, more are given back */
 };
 
 void pagepool_init(struct pagepool *p, struct mem *m, uint32_t page_bytes, size_t keep);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "eloqstore.h"
 #include "file/terms.h"
 #include "page/format.h"
 
@@ -46,8 +47,8 @@ struct manifest_snapshot {
     struct manifest_sequence sequence;
 };
 
-/* Appends a whole padded record to `out`; *ret_checksum is its checksum. ELOQ_OK, ELOQ_NO_MEMORY, or
- * ELOQ_INVALID when it would exceed 32-bit lengths. */
+/* Appends a whole padded record to `out`; *ret_checksum is its checksum. ELOQ_OK, ELOQ_NO_MEMORY,
+ * or ELOQ_INVALID when it would exceed 32-bit lengths. */
 int manifest_encode_log(struct bytes *out, const struct manifest_log *log, uint64_t *ret_checksum);
 int manifest_encode_snapshot(struct bytes *out, const struct manifest_snapshot *snapshot,
                              uint64_t *ret_checksum);
@@ -73,10 +74,12 @@ struct manifest_state {
     uint64_t last_checksum;
     struct manifest_sequence sequence; /* of the last record of ours; manifest_id 0 = none */
     uint32_t record_count;
-    uint64_t damaged_tail_at;   /* offset of a damaged tail, or UINT64_MAX */
-    bool padding_missing;       /* the last record's padding is cut: write it before appending */
-    uint64_t error_at;          /* offset of the record that failed */
-    const char *error;          /* static words for it */
+    uint64_t
+        damaged_tail_at; /* offset of a damaged or stale tail (zeros are none), or UINT64_MAX */
+    bool last_has_page_checksums; /* the last record carries section kind 1 */
+    bool padding_missing;         /* the last record's padding is cut: write it before appending */
+    uint64_t error_at;            /* offset of the record that failed */
+    const char *error;            /* static words for it */
 };
 
 void manifest_state_init(struct manifest_state *s, struct mem *m);
@@ -95,14 +98,17 @@ struct manifest_record {
     bool is_seal;
     struct page_id root[2];
     uint32_t payload_bytes;
-    uint64_t max_place;    /* snapshot */
-    uint32_t dict_size;    /* snapshot */
-    uint32_t value_count;  /* mapping values or changes */
-    uint32_t freed_count;  /* of them unmapped */
+    uint64_t max_place;   /* snapshot */
+    uint32_t dict_size;   /* snapshot */
+    uint32_t value_count; /* mapping values or changes */
+    uint32_t freed_count; /* of them unmapped */
     uint32_t term_count;
     bool has_sequence;
     struct manifest_sequence sequence;
+    const char
+        *error; /* static words if the checksum is right and the payload malformed, or NULL */
 };
-/* Calls f per record, damaged ones too (checksum_ok false). */
+/* Calls f per record, damaged ones too (checksum_ok false), but not for zeros at the end. ELOQ_OK,
+ * or ELOQ_CORRUPTED if any was damaged, malformed or cut. */
 int manifest_each(const uint8_t *data, size_t size,
                   void (*f)(void *user, const struct manifest_record *record), void *user);
