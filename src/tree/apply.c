@@ -100,36 +100,31 @@ static int apply_leaves(struct applier *a, struct tree_op *ops, size_t count)
     return ELOQ_OK;
 }
 
-static int applier_init(struct applier *a)
+int applier_init(struct applier *a, struct task *t, struct wtx *w, enum tree_kind kind,
+                 uint64_t now_us)
 {
-    arena_init(&a->keep, a->t->arena.mem);
-    arena_init(&a->leaf, a->t->arena.mem);
+    *a = (struct applier){ .t = t,
+                           .w = w,
+                           .kind = kind,
+                           .shape = &w->part->env->shape,
+                           .now_us = now_us,
+                           .now_ms = now_us / 1000 };
+    arena_init(&a->keep, t->arena.mem);
+    arena_init(&a->leaf, t->arena.mem);
     a->key_buffer = arena_alloc(&a->keep, a->shape->page_bytes);
     a->pack.scratch = arena_alloc(&a->keep, leaf_build_scratch_bytes(a->shape->page_bytes));
-    return a->key_buffer && a->pack.scratch ? ELOQ_OK : task_no_memory(a->t);
+    return a->key_buffer && a->pack.scratch ? ELOQ_OK : task_no_memory(t);
 }
 
-/* Everything but the TTL operations, which the caller of apply_tree still reads. */
-static void applier_clear(struct applier *a)
+void applier_deinit(struct applier *a)
 {
     leaf_pack_reset(a);
     wtx_drop_page(a->w, a->stream.tail);
     mem_free(a->keep.mem, a->pack.entries);
     mem_free(a->keep.mem, a->changes.items);
+    mem_free(a->keep.mem, a->ttl);
     arena_free(&a->leaf);
-}
-
-static int apply_tree(struct applier *a, struct tree_op *ops, size_t count)
-{
-    int rc = applier_init(a);
-    if (rc >= 0)
-        rc = apply_leaves(a, ops, count);
-    if (rc >= 0)
-        rc = leaf_stream_end(a);
-    if (rc >= 0)
-        rc = index_apply(a);
-    applier_clear(a);
-    return rc;
+    arena_free(&a->keep);
 }
 
 static int compare_ops(const void *x, const void *y)
@@ -138,31 +133,37 @@ static int compare_ops(const void *x, const void *y)
     return slice_compare(a->key, b->key);
 }
 
-int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us)
+static int apply_tree(struct task *t, struct wtx *w, enum tree_kind kind, struct tree_op *ops,
+                      size_t count, uint64_t now_us)
 {
     if (count == 0)
         return ELOQ_OK;
     struct arena_mark mark = arena_mark(&t->arena);
-    struct applier *main = arena_zalloc(&t->arena, 2 * sizeof(*main));
-    if (!main)
+    struct applier *a = arena_alloc(&t->arena, sizeof(*a));
+    if (!a)
         return task_no_memory(t);
-    struct applier *ttl = main + 1;
-    main->t = ttl->t = t;
-    main->w = ttl->w = w;
-    main->shape = ttl->shape = &w->part->env->shape;
-    main->kind = TREE_MAIN;
-    ttl->kind = TREE_TTL;
-    main->now_us = now_us;
-    main->now_ms = now_us / 1000;
-
-    int rc = apply_tree(main, ops, count);
-    if (rc >= 0 && main->ttl_count > 0) {
-        qsort(main->ttl, main->ttl_count, sizeof(main->ttl[0]), compare_ops);
-        rc = apply_tree(ttl, main->ttl, main->ttl_count);
-        arena_free(&ttl->keep);
-    }
-    mem_free(main->keep.mem, main->ttl);
-    arena_free(&main->keep);
+    int rc = applier_init(a, t, w, kind, now_us);
+    if (rc >= 0)
+        rc = apply_leaves(a, ops, count);
+    if (rc >= 0)
+        rc = index_apply(a);
+    if (rc >= 0)
+        rc = applier_finish(a);
+    applier_deinit(a);
     arena_reset(&t->arena, mark);
     return rc;
+}
+
+int applier_finish(struct applier *a)
+{
+    TRY(leaf_stream_end(a));
+    if (a->ttl_count > 1)
+        qsort(a->ttl, a->ttl_count, sizeof(a->ttl[0]), compare_ops);
+    /* one level deep: the TTL tree notes nothing for itself */
+    return apply_tree(a->t, a->w, TREE_TTL, a->ttl, a->ttl_count, a->now_us);
+}
+
+int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us)
+{
+    return apply_tree(t, w, TREE_MAIN, ops, count, now_us);
 }

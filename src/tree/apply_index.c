@@ -176,9 +176,8 @@ static int merge_children(struct applier *a, struct page_id id, const uint8_t *p
     return ELOQ_OK;
 }
 
-/* Rebuilds one index page; what that means for the level above goes to `up`. */
-static int rebuild(struct applier *a, uint32_t level, const struct child_change *changes,
-                   size_t count, struct child_changes *up)
+int index_rebuild(struct applier *a, uint32_t level, const struct child_change *changes,
+                  size_t count, struct child_changes *up)
 {
     uint32_t at = changes[0].depth - level;
     struct page_id id = changes[0].path[at];
@@ -249,7 +248,7 @@ int index_apply(struct applier *a)
             for (end = i + 1;
                  end < now.count && now.items[end].path[at].n == now.items[i].path[at].n;)
                 end++;
-            rc = rebuild(a, level, &now.items[i], end - i, &up);
+            rc = index_rebuild(a, level, &now.items[i], end - i, &up);
         }
         mem_free(a->keep.mem, now.items);
         now = up;

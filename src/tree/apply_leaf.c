@@ -33,16 +33,21 @@ static int add_ttl(struct applier *a, const struct entry *entry, bool is_delete)
     return ELOQ_OK;
 }
 
-/* The stored pair goes: its overflow pages, and its TTL key unless the new pair has the same one.
- */
-static int drop_stored(struct applier *a, const struct entry *stored, const struct current *now)
+/* The stored pair goes; a new one with the same expiry keeps its TTL key. */
+static int replace_stored(struct applier *a, const struct entry *stored, const struct current *now)
 {
     if (stored->is_overflow)
         TRY(value_free_overflow(a->t, a->w, stored));
     if (a->kind == TREE_MAIN && stored->expire_at != 0
-        && !(now && now->exists && now->entry.expire_at == stored->expire_at))
+        && !(now->exists && now->entry.expire_at == stored->expire_at))
         TRY(add_ttl(a, stored, true));
     return ELOQ_OK;
+}
+
+int leaf_drop_stored(struct applier *a, const struct entry *stored)
+{
+    struct current nothing = { 0 };
+    return replace_stored(a, stored, &nothing);
 }
 
 static void run_op(struct applier *a, const struct tree_op *op, struct current *c)
@@ -103,7 +108,7 @@ static int merge_key(struct applier *a, struct touched *leaf, const struct entry
         return leaf_pack_add(a, leaf, stored);
     if (stored) {
         *changed = true;
-        TRY(drop_stored(a, stored, &now));
+        TRY(replace_stored(a, stored, &now));
     }
     if (!now.exists)
         return ELOQ_OK;

@@ -85,8 +85,17 @@ struct applier {
     size_t ttl_count, ttl_capacity;
 };
 
+/* apply.c: what tree_apply and tree_truncate are made of. */
+int applier_init(struct applier *a, struct task *t, struct wtx *w, enum tree_kind kind,
+                 uint64_t now_us);
+/* Writes what is still held, then applies what was noted for the TTL tree. */
+int applier_finish(struct applier *a);
+void applier_deinit(struct applier *a);
+
 /* apply_leaf.c */
 int leaf_apply(struct applier *a, struct touched *leaf);
+/* A stored pair goes: its overflow pages, and its key in the TTL tree. */
+int leaf_drop_stored(struct applier *a, const struct entry *stored);
 
 /* leaf_pack.c */
 int leaf_pack_add(struct applier *a, struct touched *leaf, const struct entry *entry);
@@ -105,6 +114,10 @@ int leaf_stream_end(struct applier *a);
 
 /* apply_index.c */
 int index_apply(struct applier *a);
+/* Rebuilds one index page of that level (1 = above the leaves) by changes that all concern it; what
+ * that means for the level above is added to `up`, unless it is the root. */
+int index_rebuild(struct applier *a, uint32_t level, const struct child_change *changes,
+                  size_t count, struct child_changes *up);
 /* Notes a change; the path is copied, the separator must live in a->keep. */
 int child_changes_add(struct applier *a, struct child_changes *list,
                       const struct child_change *change);

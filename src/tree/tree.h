@@ -4,14 +4,7 @@
 
 #include "part/pages.h"
 #include "part/wtx.h"
-
-/* A pair found: memory of the task's arena, or of the caller's buffer. */
-struct tree_pair {
-    eloq_slice key;
-    eloq_slice value; /* plain */
-    uint64_t timestamp;
-    uint64_t expire_at;
-};
+#include "tree/scan.h"
 
 /* Where a read puts its result: memory that survives the task. Called once, just before the copy;
  * answers a buffer of `size` bytes for the value (and key), NULL when there is no memory. */
@@ -27,39 +20,6 @@ struct tree_sink {
 int tree_get(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
 /* The greatest visible key <= key, whatever lies between. */
 int tree_floor(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
-
-/* A scan: one snapshot for its whole life; holds no pin and no task between steps. */
-struct tree_scan {
-    struct mem *mem;
-    struct snapshot *snapshot; /* referenced; NULL = an absent partition */
-    enum tree_kind tree;
-    bool reverse;
-    uint64_t now_ms;  /* hide pairs expired at this time; 0 = show all */
-    eloq_slice begin, end; /* owned copies */
-    uint64_t left;    /* pairs still wanted; UINT64_MAX = no limit */
-    uint32_t ahead;   /* leaves to read at the next step; grows */
-    uint8_t *fence;   /* where to go on: forward, the lower bound of the next leaf not yet read; */
-    uint32_t fence_size; /* reverse, the upper bound of it (exclusive) */
-    bool fence_open;  /* no fence yet: start from begin (reverse: from end) */
-    bool finished;
-    int failed;       /* a failure met after some pairs were delivered: repeated */
-    uint8_t *leaf;    /* the leaf a full batch ended in, or NULL; with the last key delivered */
-    uint8_t *last_key;
-    uint32_t last_key_size;
-    bool has_last;
-};
-
-/* Receives pairs of a step; answers ELOQ_OK, ELOQ_FETCH (it is full: this one was taken, stop) or a
- * failure. key and value are lent. */
-typedef int tree_scan_take(void *user, const struct tree_pair *pair);
-
-/* Copies the bounds and takes a reference on the snapshot. ELOQ_OK or ELOQ_NO_MEMORY. */
-int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s,
-                   enum tree_kind tree, const eloq_range *range, uint64_t now_ms);
-/* Delivers pairs in order until `take` is full, at least one leaf's worth of looking per call.
- * ELOQ_OK: there may be more; ELOQ_END: all delivered; a failure: pairs before it were delivered. */
-int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take, void *user);
-void tree_scan_close(struct tree_scan *scan);
 
 /* One change to one key, for tree_apply. */
 struct tree_op {
@@ -78,6 +38,9 @@ struct tree_op {
 /* Applies operations sorted by (key, order) to the main tree and keeps the TTL tree in step. The wtx is
  * neither committed nor aborted. now_us gives TIMESTAMP_NOW and, in ms, what has expired. */
 int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us);
+/* Removes every pair with key >= from (not empty), with its overflow pages and TTL keys, whatever its
+ * timestamp. Deleted leaves are read in parallel. */
+int tree_truncate(struct task *t, struct wtx *w, eloq_slice from);
 /* Removes up to `limit` pairs with expiry <= now_ms, by the TTL tree. *ret_removed: how many keys;
  * *ret_next: the next expiry left, 0 if none. */
 int tree_clean_expired(struct task *t, struct wtx *w, uint64_t now_ms, size_t limit,
@@ -85,9 +48,10 @@ int tree_clean_expired(struct task *t, struct wtx *w, uint64_t now_ms, size_t li
 /* Smallest expiry in the TTL tree, 0 if it is empty. */
 int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms);
 
-/* What tree_check found. */
+/* What tree_check found. Lent. */
 struct tree_finding {
     const char *what;
+    bool is_note;             /* costs space, but no data */
     struct page_id id;        /* NO_PAGE if none */
     bool has_place;
     struct file_page place;
