@@ -4,7 +4,11 @@
 
 #include "part/part.h"
 
-/* Appends one padded record and fdatasyncs. On failure p->unknown is set. */
+/* Opens the live manifest for writing unless it is open: p->manifest_fd. */
+int manifest_log_open(struct task *t, struct part *p);
+/* Appends one padded record and fdatasyncs; the sequence is filled in here. On failure p->unknown
+ * is set if anything may have been written. Success is the last thing it does: no suspension after
+ * it. */
 int manifest_log_append(struct task *t, struct part *p, const struct manifest_log *log);
 /* Replaces the manifest by one snapshot record of `s` (fdatasync, rename, directory fsync). On
  * failure p->unknown is set if it may have happened. */
@@ -12,3 +16,6 @@ int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *
 /* Whether the next commit with so many changes must replace instead of append (format.md 12.5, the
  * limit being max(manifest_limit, 2 x the last snapshot)). */
 bool manifest_log_must_replace(const struct part *p, size_t change_count, size_t term_count);
+/* After p->unknown: makes the disk say what memory says, by replacing the manifest with the current
+ * snapshot. On failure p->broken is set too, unless trying again can help. */
+int manifest_log_repair(struct task *t, struct part *p);

@@ -1,5 +1,16 @@
 /* part/part_table.h -- address to partition: loaded at first touch (once for many waiters), evicted
- * when unreferenced and over the limit; remembers absent ones for a while. One per shard. */
+ * when unreferenced and over the limit; remembers absent ones for a while. One per shard.
+ *
+ *                       begin                   ELOQ_OK
+ *     (no slot) -----------------> BUSY -------------------------> LOADED
+ *        ^  ^                     ^    | ELOQ_NOT_FOUND               |
+ *        |  |     failed, closed  |    v                              |
+ *        |  +--------------------------+----> ABSENT                  |
+ *        |             a create, or 1 s: BUSY <--+                    |
+ *        +---- closed --- BUSY <---- trim, forget --------------------+
+ *
+ * One that may take no write until the store is reopened (part.h) stays, so that nobody reads back
+ * from the system's cache what its failed flush has lost. */
 #pragma once
 
 #include "part/part.h"
@@ -7,7 +18,9 @@
 struct part_table {
     struct part_env *env;
     struct map slots;
-    struct list lru; /* loaded and unreferenced, least recently used first */
+    struct list lru;    /* loaded and unreferenced, least recently used first */
+    struct list absent; /* slots of absent ones, oldest first */
+    size_t absent_count;
     uint64_t bytes, limit;
     size_t count;
 };

@@ -9,13 +9,14 @@
  *                     the commit point
  *                 (d) part_install: the new snapshot is current
  *
- * Before (c) anything may fail and wtx_abort forgets it all. After (c) nothing may fail. If (b) or (c)
- * itself fails, nobody knows whether it happened: the partition takes no write until a manifest switch
- * to the last acknowledged state succeeded (tried at once, in wtx_commit's failure path and again in
- * wtx_begin); the places this commit took are not reused before that.
+ * Before (c) anything may fail and wtx_abort forgets it all. After (c) nothing may fail. If (b) or
+ * (c) itself fails, nobody knows whether it happened: the partition takes no write until a manifest
+ * switch to the last acknowledged state succeeded (tried at once, in wtx_commit's failure path;
+ * where that failed for want of space, memory or descriptors, again in wtx_begin); so the places
+ * this commit took are not reused before that.
  *
- * All pages a write reads are read from `base`: a tree is changed left to right, and no page is read
- * again after it was put. One write at a time per partition (engine/writeq.h).
+ * All pages a write reads are read from `base`: a tree is changed left to right, and no page is
+ * read again after it was put. One write at a time per partition (engine/writeq.h).
  */
 #pragma once
 
@@ -27,12 +28,13 @@ struct wtx {
     struct page_id root[2];
     struct snapshot *next; /* allocated at begin, so that install cannot fail */
     struct mapping_edit edit;
-    bool changed;          /* a page was put or freed, or a root changed */
+    bool changed; /* a page was put or freed, or a root changed */
 
     struct manifest_change *changes;
     size_t change_count, change_capacity;
     struct page_id *ids_taken, *ids_freed;
     size_t ids_taken_count, ids_taken_capacity, ids_freed_count, ids_freed_capacity;
+    uint32_t ids_end; /* no id at or above it was handed out */
     struct file_page *places_taken;
     size_t places_taken_count, places_taken_capacity;
     struct garbage_block *freed; /* places freed, with births; grows */
@@ -40,10 +42,10 @@ struct wtx {
     uint64_t falloc_next_before;
 
     struct page_io *out; /* pages waiting to be written, write_batch_pages of them */
-    uint8_t *out_is_index;
     size_t out_count;
-    struct page_io *index_pages; /* written index pages, to be cached at commit */
+    struct page_io *index_pages; /* the last index pages written, to be cached at commit */
     size_t index_page_count, index_page_capacity;
+    size_t index_page_oldest; /* when there are as many as may be kept */
 };
 
 /* ELOQ_OK with an open write; ELOQ_IO when the partition is broken; else a failure. */

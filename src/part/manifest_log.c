@@ -1,0 +1,191 @@
+/* part/manifest_log.c -- a partition's manifest file: append a record, replace the file, repair. */
+#include "part/manifest_log.h"
+
+#include <limits.h>
+
+#include "base/check.h"
+#include "file/whole.h"
+
+/* Opens it into p->manifest_fd; `path` is scratch of PATH_MAX bytes. */
+static int open_at(struct task *t, struct part *p, char *path)
+{
+    part_manifest_path(p, path, PATH_MAX);
+    if (p->manifest_fd >= 0)
+        return ELOQ_OK;
+    int fd = io_open_file(t, p->env->io, path, IO_OPEN_WRITE);
+    if (fd < 0) {
+        int rc = io_fail(t, "open", fd, path, 0);
+        err_part(&t->err, p->table, p->partition);
+        return rc;
+    }
+    p->manifest_fd = fd;
+    return ELOQ_OK;
+}
+
+int manifest_log_open(struct task *t, struct part *p)
+{
+    char path[PATH_MAX];
+
+    return open_at(t, p, path);
+}
+
+static void close_file(struct task *t, struct part *p)
+{
+    if (p->manifest_fd < 0)
+        return;
+    int fd = p->manifest_fd;
+    p->manifest_fd = -1;
+    io_close_file(t, p->env->io, fd);
+}
+
+static uint64_t new_manifest_id(struct part *p)
+{
+    uint64_t id;
+
+    do
+        id = rand_u64(p->env->rand);
+    while (id == 0);
+    return id;
+}
+
+static int fail_encoding(struct task *t, struct part *p, int rc)
+{
+    if (rc == ELOQ_NO_MEMORY)
+        return task_no_memory(t);
+    return part_fail(t, p, rc, "manifest record too large");
+}
+
+/* Writes a record at the end and makes it durable. */
+static int write_record(struct task *t, struct part *p, const struct bytes *record)
+{
+    char path[PATH_MAX];
+    struct io *io = p->env->io;
+
+    TRY(open_at(t, p, path));
+    p->unknown = true; /* from here on, unless all goes well */
+    int64_t rc = io_write(t, io, p->manifest_fd, record->data, record->size, p->manifest_end);
+    const char *verb = "write";
+    if (rc >= 0) {
+        verb = "fdatasync";
+        rc = io_sync(t, io, p->manifest_fd);
+    }
+    if (rc < 0) {
+        int code = io_fail(t, verb, rc, path, p->manifest_end);
+        err_part(&t->err, p->table, p->partition);
+        return code;
+    }
+    p->unknown = false;
+    return ELOQ_OK;
+}
+
+int manifest_log_append(struct task *t, struct part *p, const struct manifest_log *log)
+{
+    struct manifest_log next = *log;
+    struct bytes record;
+    uint64_t checksum;
+
+    CHECK(p->manifest_end > 0 && !p->unknown && !p->found_unsynced);
+    next.sequence = p->sequence;
+    next.sequence.number++;
+    if (next.sequence.manifest_id == 0) /* somebody else's manifest: ours begins here */
+        next.sequence = (struct manifest_sequence){ new_manifest_id(p), 1 };
+    next.previous_checksum = p->last_checksum;
+
+    bytes_init(&record, p->env->mem, MEM_OTHER);
+    int rc = manifest_encode_log(&record, &next, &checksum);
+    if (rc < 0)
+        rc = fail_encoding(t, p, rc);
+    else
+        rc = write_record(t, p, &record);
+    if (rc == ELOQ_OK) {
+        p->manifest_end += record.size;
+        p->last_checksum = checksum;
+        p->sequence = next.sequence;
+        p->env->manifest_appends++;
+        p->env->manifest_bytes += record.size;
+    }
+    bytes_free(&record);
+    return rc;
+}
+
+static int each_value(const void *user, int (*f)(void *out, struct page_id id, uint64_t value),
+                      void *out)
+{
+    return mapping_each(user, f, out);
+}
+
+int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *s)
+{
+    char path[PATH_MAX];
+    struct bytes record;
+    uint64_t checksum;
+    bool unknown = false;
+    struct manifest_snapshot image = {
+        .root = { s->root[TREE_MAIN], s->root[TREE_TTL] },
+        .max_place = p->falloc.next,
+        .dict = s->dict ? s->dict->bytes : NULL,
+        .dict_size = s->dict ? s->dict->size : 0,
+        /* Of an empty partition the free ids need not be kept. */
+        .page_count = s->map.mapped_count > 0 ? s->map.page_count : 0,
+        .each_value = each_value,
+        .terms = &p->files.terms,
+        .file_count = (p->falloc.next >> p->files.shift) + 1,
+        .manifest_term = p->manifest_term,
+        .sequence = { new_manifest_id(p), 0 },
+    };
+    struct mapping listed = s->map;
+
+    listed.page_count = image.page_count;
+    image.each_user = &listed;
+    bytes_init(&record, p->env->mem, MEM_OTHER);
+    int rc = manifest_encode_snapshot(&record, &image, &checksum);
+    if (rc < 0) {
+        bytes_free(&record);
+        return fail_encoding(t, p, rc);
+    }
+    close_file(t, p);
+    part_manifest_path(p, path, sizeof(path));
+    rc = whole_replace(t, p->env->io, p->files.dir, path, record.data, record.size, &unknown);
+    if (rc == ELOQ_OK) {
+        p->manifest_end = record.size;
+        p->snapshot_bytes = record.size;
+        p->last_checksum = checksum;
+        p->sequence = image.sequence;
+        p->terms_listed = image.file_count;
+        p->unknown = false;
+        p->env->manifest_switches++;
+        p->env->manifest_bytes += record.size;
+    } else {
+        p->unknown |= unknown;
+        err_part(&t->err, p->table, p->partition);
+    }
+    bytes_free(&record);
+    return rc;
+}
+
+bool manifest_log_must_replace(const struct part *p, size_t change_count, size_t term_count)
+{
+    uint64_t limit = MAX(p->env->manifest_limit, 2 * p->snapshot_bytes);
+
+    return p->manifest_end == 0
+           || p->manifest_end + manifest_log_bytes_max(change_count, term_count) > limit;
+}
+
+static bool can_pass(int code)
+{
+    return err_retryable(code) || code == ELOQ_NO_SPACE || code == ELOQ_NO_MEMORY;
+}
+
+int manifest_log_repair(struct task *t, struct part *p)
+{
+    CHECK(p->unknown && !p->broken);
+    /* Whatever failed concerned pages that the current snapshot does not use; those it does use
+     * were flushed when they were committed. */
+    p->files.sync_failed = false;
+    int rc = pagefiles_sync(t, &p->files);
+    if (rc == ELOQ_OK)
+        rc = manifest_log_replace(t, p, p->current);
+    if (rc < 0 && !can_pass(rc))
+        p->broken = true;
+    return rc;
+}

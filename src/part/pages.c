@@ -1,0 +1,134 @@
+/* part/pages.c -- a page of a snapshot: id to place to verified bytes. */
+#include "part/pages.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "page/page.h"
+
+int pages_fail(struct task *t, struct snapshot *s, struct page_id id, const char *what)
+{
+    struct part *p = s->part;
+    struct file_page place;
+    char path[PATH_MAX];
+
+    if (!mapping_get(&s->map, id, &place)) {
+        task_fail(t, ELOQ_CORRUPTED, "%s table=%s partition=%u page=%u", what, p->table,
+                  p->partition, id.n);
+    } else {
+        uint64_t offset = pagefiles_offset(&p->files, place);
+        pagefiles_path(&p->files, pagefiles_file_id(&p->files, place), path, sizeof(path));
+        task_fail(t, ELOQ_CORRUPTED, "%s table=%s partition=%u page=%u place=%" PRIu64, what,
+                  p->table, p->partition, id.n, place.n);
+        err_place(&t->err, path, offset);
+    }
+    err_part(&t->err, p->table, p->partition);
+    return ELOQ_CORRUPTED;
+}
+
+static int find_place(struct task *t, struct snapshot *s, struct page_id id, struct file_page *ret)
+{
+    if (mapping_get(&s->map, id, ret))
+        return ELOQ_OK;
+    return pages_fail(t, s, id, "a page that does not exist is referred to");
+}
+
+int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id, struct cached_page **ret)
+{
+    struct part *p = s->part;
+    struct page_cache *cache = p->env->cache;
+    struct cached_page *page;
+    struct file_page place;
+
+    TRY(find_place(t, s, id, &place));
+    TRY(page_cache_pin(t, cache, &p->files, p, place, &page));
+    enum page_type type = page_type(page->data);
+    if (type != PAGE_INNER_INDEX && type != PAGE_LEAF_INDEX) {
+        page_cache_unpin(cache, page);
+        return pages_fail(t, s, id, "not an index page");
+    }
+    *ret = page;
+    return ELOQ_OK;
+}
+
+int pages_copy_index(struct task *t, struct snapshot *s, struct page_id id, uint8_t *data)
+{
+    struct page_cache *cache = s->part->env->cache;
+    struct cached_page *page;
+
+    TRY(pages_pin_index(t, s, id, &page));
+    memcpy(data, page->data, s->part->env->shape.page_bytes);
+    page_cache_unpin(cache, page);
+    return ELOQ_OK;
+}
+
+static int check_type(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
+                      const uint8_t *data)
+{
+    if (page_type(data) == type)
+        return ELOQ_OK;
+    return pages_fail(t, s, id, type == PAGE_OVERFLOW ? "not an overflow page" : "not a data page");
+}
+
+int pages_read(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
+               uint8_t *data)
+{
+    struct part *p = s->part;
+    struct file_page place;
+
+    TRY(find_place(t, s, id, &place));
+    p->env->pages_read++;
+    TRY(pagefiles_read(t, &p->files, place, data));
+    return check_type(t, s, id, type, data);
+}
+
+/* The result of the read into `data`; they come back in another order, most often by place. */
+static int result_of(const struct page_io *ios, size_t count, const uint8_t *data, size_t *hint)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (*hint + i) % count;
+        if (ios[at].data == data) {
+            *hint = (at + 1) % count;
+            return ios[at].rc;
+        }
+    }
+    return ELOQ_OK; /* not read: it has its rc already */
+}
+
+int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
+                    struct page_read *reads, size_t count)
+{
+    struct part *p = s->part;
+    struct arena_mark mark = arena_mark(&t->arena);
+    struct page_io *ios = arena_alloc(&t->arena, count * sizeof(*ios));
+    size_t io_count = 0, hint = 0;
+    int failure = ELOQ_OK;
+
+    if (!ios)
+        return task_no_memory(t);
+    for (size_t i = 0; i < count; i++) {
+        struct file_page place;
+        reads[i].rc = find_place(t, s, reads[i].id, &place);
+        if (reads[i].rc == ELOQ_OK)
+            ios[io_count++] = (struct page_io){ .place = place, .data = reads[i].data };
+        else
+            failure = reads[i].rc;
+    }
+    p->env->pages_read += io_count;
+    if (io_count > 0) {
+        int rc = pagefiles_read_many(t, &p->files, ios, io_count);
+        failure = rc < 0 ? rc : failure;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (reads[i].rc < 0)
+            continue;
+        reads[i].rc = result_of(ios, io_count, reads[i].data, &hint);
+        if (reads[i].rc < 0)
+            continue;
+        reads[i].rc = check_type(t, s, reads[i].id, type, reads[i].data);
+        failure = reads[i].rc < 0 ? reads[i].rc : failure;
+    }
+    arena_reset(&t->arena, mark);
+    return failure;
+}

@@ -1,0 +1,125 @@
+/* part/part.c -- one partition in memory: open, close, and its names. */
+#include "part/part.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "file/name.h"
+#include "part/part_load.h"
+
+#define FREE_STEP 4096 /* mapping nodes freed between two yields */
+
+static int init_part(struct part *p, const char *table, uint32_t partition)
+{
+    struct part_env *env = p->env;
+    const char *store_path = env->store_paths[partition % env->store_path_count];
+
+    p->partition = partition;
+    p->table = mem_strdup(env->mem, MEM_MAPPING, table);
+    p->current = snapshot_new(p, 1);
+    if (!p->table || !p->current)
+        return ELOQ_NO_MEMORY;
+    list_push_front(&p->snapshots, &p->current->link);
+    falloc_init(&p->falloc, env->mem, env->append, 0);
+    bitset_init(&p->free_ids, env->mem, MEM_MAPPING);
+    return pagefiles_init(&p->files, env->fds, env->mem, p->table, partition, store_path,
+                          env->shape.page_bytes, env->pages_per_file_shift, env->append,
+                          env->verify);
+}
+
+/* An empty partition with version 1 of nothing. */
+static int new_part(struct task *t, struct part_env *env, const char *table, uint32_t partition,
+                    struct part **ret)
+{
+    struct part *p = mem_zalloc(env->mem, MEM_MAPPING, sizeof(*p));
+
+    if (!p)
+        return task_no_memory(t);
+    p->env = env;
+    p->manifest_fd = -1;
+    p->archive_fd = -1;
+    list_init(&p->snapshots);
+    list_init(&p->lru);
+    int rc = init_part(p, table, partition);
+    if (rc == ELOQ_OK) {
+        *ret = p;
+        return ELOQ_OK;
+    }
+    rc = rc == ELOQ_NO_MEMORY
+             ? task_no_memory(t)
+             : task_fail(t, rc, "path too long table=%s partition=%u", table, partition);
+    snapshot_free(p->current);
+    mem_free(env->mem, p->table);
+    mem_free(env->mem, p);
+    return rc;
+}
+
+int part_open(struct task *t, struct part_env *env, const char *table, uint32_t partition,
+              bool create, struct part **ret)
+{
+    struct part *p = NULL;
+
+    TRY(new_part(t, env, table, partition, &p));
+    int rc = part_load(t, p);
+    if (rc == ELOQ_NOT_FOUND && create) {
+        CHECK(!env->read_only);
+        rc = ELOQ_OK;
+    }
+    if (rc != ELOQ_OK) {
+        part_close(t, p);
+        return rc;
+    }
+    *ret = p;
+    return ELOQ_OK;
+}
+
+void part_close(struct task *t, struct part *p)
+{
+    struct part_env *env = p->env;
+    struct snapshot *last = p->current;
+
+    CHECK(last->refs == 1 && p->snapshots.next == &last->link && p->snapshots.prev == &last->link);
+    CHECK(!last->dead_nodes && !last->dead_places);
+    while (!mapping_free_some(env->mem, &last->map, FREE_STEP))
+        task_yield(t);
+    list_remove(&last->link);
+    snapshot_free(last);
+
+    if (p->manifest_fd >= 0)
+        io_close_file(t, env->io, p->manifest_fd);
+    if (p->archive_fd >= 0)
+        io_close_file(t, env->io, p->archive_fd);
+    fdcache_close_owner(t, env->fds, &p->files);
+    page_cache_drop_owner(env->cache, p);
+    pagefiles_deinit(&p->files);
+    falloc_deinit(&p->falloc);
+    bitset_free(&p->free_ids);
+    mem_free(env->mem, p->table);
+    mem_free(env->mem, p);
+}
+
+uint64_t part_footprint(const struct part *p)
+{
+    const struct snapshot *s = p->current;
+    uint64_t leaves = (uint64_t)s->map.page_count / MAPPING_FANOUT + 1;
+    uint64_t bits = p->falloc.free.size + p->free_ids.size;
+
+    return sizeof(*p) + sizeof(*s) + leaves * sizeof(struct mapping_node)
+           + (s->dict ? s->dict->size : 0) + bits / 8
+           + p->files.terms.capacity * sizeof(struct term_entry);
+}
+
+int part_fail(struct task *t, const struct part *p, int code, const char *what)
+{
+    task_fail(t, code, "%s table=%s partition=%u", what, p->table, p->partition);
+    err_part(&t->err, p->table, p->partition);
+    return code;
+}
+
+void part_manifest_path(const struct part *p, char *path, size_t size)
+{
+    char name[FILE_NAME_BYTES];
+
+    file_name_manifest(name, p->manifest_term);
+    snprintf(path, size, "%s/%s", p->files.dir, name);
+}

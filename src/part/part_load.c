@@ -1,0 +1,245 @@
+/* part/part_load.c -- a partition's state from its manifest on disk. */
+#include "part/part_load.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "file/name.h"
+#include "file/whole.h"
+
+#define STEP 16384 /* pages between two yields */
+
+static bool is_mapped(uint64_t value)
+{
+    return (value & 7) == MAPPING_TYPE_FILE_PAGE;
+}
+
+/* The manifest to load: the live one, or an archive. */
+static void source_path(const struct part *p, char *path, size_t size)
+{
+    char name[FILE_NAME_BYTES];
+
+    if (p->env->as_of == 0) {
+        part_manifest_path(p, path, size);
+        return;
+    }
+    file_name_archive(name, p->manifest_term, p->env->as_of);
+    snprintf(path, size, "%s/%s", p->files.dir, name);
+}
+
+/* Fails with words naming the partition, and with the manifest and an offset in it. */
+static int fail_at(struct task *t, struct part *p, uint64_t offset, const char *what)
+{
+    char path[PATH_MAX];
+
+    source_path(p, path, sizeof(path));
+    task_fail(t, ELOQ_CORRUPTED, "damaged manifest: %s table=%s partition=%u offset=%" PRIu64, what,
+              p->table, p->partition, offset);
+    err_place(&t->err, path, offset);
+    err_part(&t->err, p->table, p->partition);
+    return ELOQ_CORRUPTED;
+}
+
+/* Keeps an archive from being removed while it is open. */
+static int lock_archive(struct task *t, struct part *p, const char *path)
+{
+    struct io *io = p->env->io;
+    int fd = io_open_file(t, io, path, IO_OPEN_READ);
+
+    if (fd == -ENOENT)
+        return ELOQ_NOT_FOUND;
+    if (fd < 0)
+        return io_fail(t, "open", fd, path, 0);
+    int rc = io_lock(t, io, fd, IO_LOCK_SHARED);
+    if (rc < 0) {
+        io_close_file(t, io, fd);
+        return io_fail(t, "lock", rc, path, 0);
+    }
+    p->archive_fd = fd;
+    return ELOQ_OK;
+}
+
+/* There is no manifest: ELOQ_NOT_FOUND if there need not be one, else it is damage. */
+static int check_absent(struct task *t, struct part *p)
+{
+    char marker[FILE_NAME_BYTES];
+    struct io_names names;
+    bool has_data = false, has_archive = false, has_marker = false;
+
+    file_name_manifest(marker, p->manifest_term);
+    strcat(marker, ".tmp");
+    io_names_init(&names, p->env->mem);
+    int rc = io_list(t, p->env->io, p->files.dir, &names);
+    if (rc < 0 && rc != -ENOENT)
+        rc = io_fail(t, "list", rc, p->files.dir, 0);
+    else
+        rc = ELOQ_NOT_FOUND;
+    for (size_t i = 0; i < names.count; i++) {
+        struct file_name name = file_name_parse(names.names[i].name);
+        has_marker |= strcmp(names.names[i].name, marker) == 0;
+        has_archive |= name.kind == FILE_ARCHIVE;
+        has_data |= name.kind == FILE_DATA;
+    }
+    io_names_free(&names);
+    if (rc == ELOQ_NOT_FOUND && (has_archive || (has_data && !has_marker)))
+        rc = fail_at(t, p, 0, "manifest missing");
+    return rc;
+}
+
+static bool is_listed(const struct manifest_state *s, uint64_t file_id)
+{
+    size_t low = 0, high = s->listed_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->listed[middle] < file_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->listed_count && s->listed[low] == file_id;
+}
+
+static uint64_t first_not_listed(const struct manifest_state *s)
+{
+    uint64_t id = 0;
+
+    while (id < s->listed_count && s->listed[id] == id)
+        id++;
+    return id;
+}
+
+/* One page of the table: into the mapping, or to the free ids; its place is in use. */
+static int load_page(struct task *t, struct part *p, const struct manifest_state *s,
+                     struct mapping_edit *edit, uint32_t id, uint64_t *listed_file)
+{
+    uint64_t value = s->values[id];
+    struct file_page place = file_page(value >> 3), old;
+    uint64_t born;
+    bool had;
+
+    if (!is_mapped(value)) {
+        bitset_add(&p->free_ids, id);
+        return ELOQ_OK;
+    }
+    uint64_t file_id = pagefiles_file_id(&p->files, place);
+    if (file_id != *listed_file && !is_listed(s, file_id))
+        return fail_at(t, p, 0, "a page lies in a file without a term");
+    *listed_file = file_id;
+    int rc = mapping_edit_set(edit, page_id(id), place, &had, &old, &born);
+    if (rc == ELOQ_NO_MEMORY)
+        return task_no_memory(t);
+    if (rc < 0)
+        return fail_at(t, p, 0, "a page's id or place is out of range");
+    if (!p->falloc.append && !falloc_use(&p->falloc, place))
+        return fail_at(t, p, 0, "two pages in one place");
+    return ELOQ_OK;
+}
+
+/* Mapping, free ids and allocator. Yields, since a table may have many millions of pages. */
+static int load_table(struct task *t, struct part *p, const struct manifest_state *s)
+{
+    struct snapshot *snap = p->current;
+    struct mapping_edit edit;
+    uint64_t listed_file = UINT64_MAX;
+    int rc = ELOQ_OK;
+
+    if (!p->env->append && s->max_place > FILE_PAGE_END_IN_PLACE)
+        return fail_at(t, p, 0, "too many file pages for in-place mode");
+    p->falloc.next = s->max_place;
+    if (!p->env->append && falloc_free_all(&p->falloc) < 0)
+        return task_no_memory(t);
+    if (bitset_grow(&p->free_ids, s->page_count) < 0)
+        return task_no_memory(t);
+    mapping_edit_begin(&edit, p->env->mem, &snap->map, snap->version);
+    for (uint32_t id = 0; id < s->page_count && rc == ELOQ_OK; id++) {
+        rc = load_page(t, p, s, &edit, id, &listed_file);
+        if (id % STEP == STEP - 1)
+            task_yield(t);
+    }
+    if (rc == ELOQ_OK) /* trailing free ids */
+        edit.map.page_count = s->page_count;
+    CHECK(!edit.replaced);
+    snap->map = edit.map;
+    return rc;
+}
+
+static int load_state(struct task *t, struct part *p, struct manifest_state *s)
+{
+    struct snapshot *snap = p->current;
+
+    TRY(load_table(t, p, s));
+    if (s->dict_size > 0) {
+        snap->dict = dict_new(p->env->mem, s->dict, s->dict_size);
+        if (!snap->dict)
+            return task_no_memory(t);
+    }
+    snap->root[TREE_MAIN] = s->root[TREE_MAIN];
+    snap->root[TREE_TTL] = s->root[TREE_TTL];
+
+    /* The files' terms change hands. */
+    terms_free(&p->files.terms);
+    p->files.terms = s->terms;
+    terms_init(&s->terms, p->env->mem);
+
+    p->manifest_end = s->valid_end;
+    p->snapshot_bytes = s->snapshot_bytes;
+    p->last_checksum = s->last_checksum;
+    p->sequence = s->sequence;
+    p->terms_listed = first_not_listed(s);
+    p->padding_missing = s->padding_missing;
+    p->found_unsynced = true;
+    if (s->damaged_tail_at != UINT64_MAX)
+        log_line(p->env->log, ELOQ_LOG_WARNING,
+                 "manifest tail dropped: a commit that did not finish table=%s partition=%u "
+                 "offset=%" PRIu64,
+                 p->table, p->partition, s->damaged_tail_at);
+    return ELOQ_OK;
+}
+
+static int load_bytes(struct task *t, struct part *p, const struct bytes *file)
+{
+    struct manifest_state state;
+
+    manifest_state_init(&state, p->env->mem);
+    int rc = manifest_replay(&state, file->data, file->size, !p->env->append);
+    if (rc == ELOQ_OK && state.last_has_page_checksums)
+        rc = fail_at(t, p, state.valid_end,
+                     "written with commit_protocol one_flush, which this version cannot open");
+    else if (rc == ELOQ_OK)
+        rc = load_state(t, p, &state);
+    else if (rc == ELOQ_NO_MEMORY)
+        rc = task_no_memory(t);
+    else
+        rc = fail_at(t, p, state.error_at, state.error ? state.error : "not readable");
+    manifest_state_free(&state);
+    return rc;
+}
+
+int part_load(struct task *t, struct part *p)
+{
+    struct arena_mark mark = arena_mark(&t->arena);
+    char *path = arena_alloc(&t->arena, PATH_MAX);
+    struct bytes file;
+
+    if (!path)
+        return task_no_memory(t);
+    source_path(p, path, PATH_MAX);
+    bytes_init(&file, p->env->mem, MEM_MAPPING);
+    int rc = p->env->as_of ? lock_archive(t, p, path) : ELOQ_OK;
+    if (rc == ELOQ_OK)
+        rc = whole_read(t, p->env->io, path, &file);
+    if (rc == ELOQ_NOT_FOUND && p->env->as_of == 0)
+        rc = check_absent(t, p);
+    else if (rc == ELOQ_OK)
+        rc = load_bytes(t, p, &file);
+    bytes_free(&file);
+    arena_reset(&t->arena, mark);
+    if (rc < 0)
+        err_part(&t->err, p->table, p->partition);
+    return rc;
+}

@@ -1,0 +1,155 @@
+/* part/prewrite.c -- what must be durable before the first page of a partition is written. */
+#include "part/prewrite.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "part/manifest_log.h"
+
+#define STEP 16384 /* pages between two yields */
+
+static int fail(struct task *t, struct part *p, const char *verb, int64_t result, const char *path)
+{
+    int rc = io_fail(t, verb, result, path, 0);
+
+    err_part(&t->err, p->table, p->partition);
+    return rc;
+}
+
+static int sync_directory(struct task *t, struct part *p, const char *path)
+{
+    int rc = io_sync_dir(t, p->env->io, path);
+
+    return rc < 0 ? fail(t, p, "fsync of directory", rc, path) : ELOQ_OK;
+}
+
+/* The data files that hold pages. Yields; writes are kept away by the caller being the writer. */
+static int collect_files(struct task *t, struct part *p, struct bitset *files)
+{
+    struct snapshot *s = p->current;
+
+    if (bitset_grow(files, (p->falloc.next >> p->files.shift) + 1) < 0)
+        return task_no_memory(t);
+    for (uint32_t id = 0; id < s->map.page_count; id++) {
+        struct file_page place;
+        if (mapping_get(&s->map, page_id(id), &place))
+            bitset_add(files, pagefiles_file_id(&p->files, place));
+        if (id % STEP == STEP - 1)
+            task_yield(t);
+    }
+    return ELOQ_OK;
+}
+
+/* A file that is missing is damage that was there before, and costs its pages alone. */
+static int sync_ids(struct task *t, struct part *p, const uint64_t *ids, size_t count)
+{
+    int rc = pagefiles_sync_found(t, &p->files, ids, count);
+
+    if (rc != ELOQ_CORRUPTED)
+        return rc;
+    rc = ELOQ_OK;
+    for (size_t i = 0; i < count && rc == ELOQ_OK; i++) {
+        rc = pagefiles_sync_found(t, &p->files, &ids[i], 1);
+        if (rc == ELOQ_CORRUPTED)
+            rc = ELOQ_OK;
+    }
+    return rc;
+}
+
+static int sync_data_files(struct task *t, struct part *p)
+{
+    struct bitset files;
+    uint64_t *ids = NULL;
+
+    bitset_init(&files, p->env->mem, MEM_OTHER);
+    int rc = collect_files(t, p, &files);
+    if (rc == ELOQ_OK && files.count > 0) {
+        ids = mem_alloc(p->env->mem, MEM_OTHER, files.count * sizeof(*ids));
+        rc = ids ? ELOQ_OK : task_no_memory(t);
+    }
+    size_t count = 0;
+    if (ids)
+        for (uint64_t id = bitset_next(&files, 0); id != BITSET_NONE;
+             id = bitset_next(&files, id + 1))
+            ids[count++] = id;
+    if (count > 0)
+        rc = sync_ids(t, p, ids, count);
+    mem_free(p->env->mem, ids);
+    bitset_free(&files);
+    return rc;
+}
+
+/* Cuts a damaged tail off, or completes missing padding, and flushes the manifest. */
+static int sync_manifest(struct task *t, struct part *p)
+{
+    struct io *io = p->env->io;
+    char path[PATH_MAX];
+
+    TRY(manifest_log_open(t, p));
+    part_manifest_path(p, path, sizeof(path));
+    int64_t size = io_size(t, io, p->manifest_fd);
+    if (size < 0)
+        return fail(t, p, "stat", size, path);
+    if ((uint64_t)size != p->manifest_end) {
+        int rc = io_truncate(t, io, p->manifest_fd, p->manifest_end);
+        if (rc < 0)
+            return fail(t, p, "truncate", rc, path);
+    }
+    int rc = io_sync(t, io, p->manifest_fd);
+    return rc < 0 ? fail(t, p, "fdatasync", rc, path) : ELOQ_OK;
+}
+
+static int flush_found(struct task *t, struct part *p)
+{
+    TRY(sync_data_files(t, p));
+    TRY(sync_manifest(t, p));
+    TRY(sync_directory(t, p, p->files.dir));
+    TRY(sync_directory(t, p, p->files.parent));
+    p->found_unsynced = false;
+    p->padding_missing = false;
+    return ELOQ_OK;
+}
+
+/* The marker says that data files without a manifest are an unfinished first commit. */
+static int make_marker(struct task *t, struct part *p)
+{
+    struct io *io = p->env->io;
+    char path[PATH_MAX + sizeof(".tmp")];
+
+    part_manifest_path(p, path, PATH_MAX);
+    snprintf(path + strnlen(path, PATH_MAX), sizeof(".tmp"), ".tmp");
+    int fd = io_open_file(t, io, path, IO_OPEN_WRITE | IO_OPEN_CREATE);
+    if (fd < 0)
+        return fail(t, p, "create", fd, path);
+    int rc = io_close_file(t, io, fd);
+    return rc < 0 ? fail(t, p, "close", rc, path) : ELOQ_OK;
+}
+
+static int make_directory(struct task *t, struct part *p)
+{
+    int rc = io_mkdir(t, p->env->io, p->files.dir);
+
+    if (rc < 0 && rc != -EEXIST)
+        return fail(t, p, "mkdir", rc, p->files.dir);
+    TRY(sync_directory(t, p, p->files.parent));
+    TRY(make_marker(t, p));
+    TRY(sync_directory(t, p, p->files.dir));
+    p->is_prepared = true;
+    return ELOQ_OK;
+}
+
+int prewrite(struct task *t, struct part *p)
+{
+    if (p->manifest_end == 0)
+        return p->is_prepared ? ELOQ_OK : make_directory(t, p);
+    if (!p->found_unsynced)
+        return ELOQ_OK;
+    int rc = flush_found(t, p);
+    /* After a failed flush the system may hold pages for clean that never reached the disk: what
+     * was loaded is not to be built upon. Without memory or a descriptor there was no flush. */
+    if (rc < 0 && rc != ELOQ_NO_MEMORY && rc != ELOQ_BUSY)
+        p->broken = true;
+    return rc;
+}

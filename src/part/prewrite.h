@@ -1,0 +1,11 @@
+/* part/prewrite.h -- what must be durable before the first page of a partition is written.
+ * Specification: format.md 3 and 15. */
+#pragma once
+
+#include "part/part.h"
+
+/* Does it unless it is done. A partition found on disk: its data files, manifest and directories
+ * are flushed, since a kill leaves behind what was never flushed, and a commit built on that could
+ * overwrite what the older, durable state needs. A new one: its directory and the marker of an
+ * unfinished first commit are made. */
+int prewrite(struct task *t, struct part *p);

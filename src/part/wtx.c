@@ -1,0 +1,397 @@
+/* part/wtx.c -- a write in the making: new pages, new mapping, commit or abort. */
+#include "part/wtx.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "page/page.h"
+#include "part/manifest_log.h"
+#include "part/prewrite.h"
+
+#define INDEX_PAGES_MAX 1024 /* kept until the commit, at most */
+#define TERMS_MAX (UINT64_C(1) << 28)
+
+/* Room for one more item in an array of the write; false when memory is out. */
+static bool has_room(struct wtx *w, void *array, size_t count, size_t *capacity, size_t item)
+{
+    void *p;
+
+    if (count < *capacity)
+        return true;
+    memcpy(&p, array, sizeof(p)); /* a pointer of any type */
+    size_t larger = *capacity ? 2 * *capacity : 16;
+    p = mem_realloc(w->part->env->mem, MEM_OTHER, p, larger * item);
+    if (!p)
+        return false;
+    memcpy(array, &p, sizeof(p));
+    *capacity = larger;
+    return true;
+}
+
+static bool has_change_room(struct wtx *w)
+{
+    return has_room(w, &w->changes, w->change_count, &w->change_capacity, sizeof(*w->changes));
+}
+
+/* Room for one more freed place. The block outlives the write. */
+static bool has_freed_room(struct wtx *w)
+{
+    if (w->freed && w->freed->count < w->freed_capacity)
+        return true;
+    size_t larger = w->freed_capacity ? 2 * w->freed_capacity : 4;
+    struct garbage_block *block = mem_realloc(w->part->env->mem, MEM_MAPPING, w->freed,
+                                              sizeof(*block) + larger * sizeof(block->places[0]));
+    if (!block)
+        return false;
+    if (!w->freed)
+        *block = (struct garbage_block){ 0 };
+    w->freed = block;
+    w->freed_capacity = larger;
+    return true;
+}
+
+static void add_freed(struct wtx *w, struct file_page place, uint64_t born)
+{
+    w->freed->places[w->freed->count++] = (struct freed_place){ place, born };
+}
+
+static void add_change(struct wtx *w, struct page_id id, uint64_t value)
+{
+    w->changes[w->change_count++] = (struct manifest_change){ id.n, value };
+    w->changed = true;
+}
+
+static int check_writable(struct task *t, struct part *p)
+{
+    if (p->env->read_only)
+        return part_fail(t, p, ELOQ_DENIED, "store is open for reading only");
+    if (p->broken)
+        return part_fail(t, p, ELOQ_IO,
+                         "partition takes no write until the store is reopened: a flush failed");
+    return p->unknown ? manifest_log_repair(t, p) : ELOQ_OK;
+}
+
+int wtx_begin(struct task *t, struct part *p, struct wtx *w)
+{
+    struct part_env *env = p->env;
+
+    *w = (struct wtx){ .part = p };
+    TRY(check_writable(t, p));
+    w->next = snapshot_new(p, p->current->version + 1);
+    w->out = mem_alloc(env->mem, MEM_OTHER, env->write_batch_pages * sizeof(*w->out));
+    if (!w->next || !w->out) {
+        snapshot_free(w->next);
+        mem_free(env->mem, w->out);
+        return task_no_memory(t);
+    }
+    w->base = snapshot_ref(p->current);
+    w->root[TREE_MAIN] = w->base->root[TREE_MAIN];
+    w->root[TREE_TTL] = w->base->root[TREE_TTL];
+    w->ids_end = w->base->map.page_count;
+    w->falloc_next_before = p->falloc.next;
+    mapping_edit_begin(&w->edit, env->mem, &w->base->map, w->next->version);
+    return ELOQ_OK;
+}
+
+int wtx_new_id(struct task *t, struct wtx *w, struct page_id *ret)
+{
+    struct part *p = w->part;
+
+    if (!has_room(w, &w->ids_taken, w->ids_taken_count, &w->ids_taken_capacity,
+                  sizeof(*w->ids_taken)))
+        return task_no_memory(t);
+    uint64_t id = bitset_next(&p->free_ids, 0);
+    if (id != BITSET_NONE) {
+        bitset_remove(&p->free_ids, id);
+    } else {
+        if (w->ids_end >= LOGICAL_ID_END)
+            return part_fail(t, p, ELOQ_NO_SPACE, "partition is full: no page id is left");
+        id = w->ids_end++;
+    }
+    *ret = page_id((uint32_t)id);
+    w->ids_taken[w->ids_taken_count++] = *ret;
+    return ELOQ_OK;
+}
+
+int wtx_new_page(struct task *t, struct wtx *w, uint8_t **ret)
+{
+    uint8_t *page = pagepool_get(w->part->env->pool);
+
+    if (!page)
+        return task_no_memory(t);
+    *ret = page;
+    return ELOQ_OK;
+}
+
+void wtx_drop_page(struct wtx *w, uint8_t *page)
+{
+    pagepool_put(w->part->env->pool, page);
+}
+
+/* The last written ones are the highest in the tree, so when there are too many the oldest go. */
+static void keep_index_page(struct wtx *w, const struct page_io *page)
+{
+    struct part_env *env = w->part->env;
+    size_t limit = MIN(env->cache->limit / 2, INDEX_PAGES_MAX);
+
+    if (w->index_page_count < limit
+        && has_room(w, &w->index_pages, w->index_page_count, &w->index_page_capacity,
+                    sizeof(*w->index_pages))) {
+        w->index_pages[w->index_page_count++] = *page;
+    } else if (w->index_page_count > 0) {
+        struct page_io *oldest = &w->index_pages[w->index_page_oldest];
+        pagepool_put(env->pool, oldest->data);
+        *oldest = *page;
+        w->index_page_oldest = (w->index_page_oldest + 1) % w->index_page_count;
+    } else {
+        pagepool_put(env->pool, page->data);
+    }
+}
+
+static bool is_index(const uint8_t *page)
+{
+    enum page_type type = page_type(page);
+
+    return type == PAGE_INNER_INDEX || type == PAGE_LEAF_INDEX;
+}
+
+/* Writes the waiting pages. When that fails they are given up too: the write ends. */
+static int flush(struct task *t, struct wtx *w)
+{
+    struct part *p = w->part;
+
+    if (w->out_count == 0)
+        return ELOQ_OK;
+    TRY(prewrite(t, p));
+    int rc = pagefiles_write_many(t, &p->files, w->out, w->out_count);
+    p->env->pages_written += w->out_count;
+    for (size_t i = 0; i < w->out_count; i++) {
+        if (rc == ELOQ_OK && is_index(w->out[i].data))
+            keep_index_page(w, &w->out[i]);
+        else
+            pagepool_put(p->env->pool, w->out[i].data);
+    }
+    w->out_count = 0;
+    if (rc < 0)
+        err_part(&t->err, p->table, p->partition);
+    return rc;
+}
+
+static int take_place(struct task *t, struct wtx *w, struct file_page *ret)
+{
+    struct part *p = w->part;
+
+    if (!has_room(w, &w->places_taken, w->places_taken_count, &w->places_taken_capacity,
+                  sizeof(*w->places_taken))
+        || !has_change_room(w) || !has_freed_room(w))
+        return task_no_memory(t);
+    int rc = falloc_take(&p->falloc, ret);
+    if (rc == ELOQ_NO_MEMORY)
+        return task_no_memory(t);
+    if (rc < 0)
+        return part_fail(t, p, rc, "partition is full: no file page is left");
+    w->places_taken[w->places_taken_count++] = *ret;
+    return ELOQ_OK;
+}
+
+int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page)
+{
+    struct part *p = w->part;
+    struct file_page place, old;
+    uint64_t born;
+    bool had;
+
+    int rc = id.n < w->ids_end
+                 ? take_place(t, w, &place)
+                 : pages_fail(t, w->base, id, "a page that does not exist is changed");
+    if (rc == ELOQ_OK && mapping_edit_set(&w->edit, id, place, &had, &old, &born) < 0)
+        rc = task_no_memory(t);
+    if (rc < 0) {
+        pagepool_put(p->env->pool, page);
+        return rc;
+    }
+    if (had)
+        add_freed(w, old, born);
+    add_change(w, id, place.n << 3 | MAPPING_TYPE_FILE_PAGE);
+    page_seal(page, p->env->shape.page_bytes);
+    w->out[w->out_count++] = (struct page_io){ .place = place, .data = page };
+    return w->out_count == p->env->write_batch_pages ? flush(t, w) : ELOQ_OK;
+}
+
+int wtx_free_page(struct task *t, struct wtx *w, struct page_id id)
+{
+    struct file_page old;
+    uint64_t born;
+
+    if (!has_change_room(w) || !has_freed_room(w)
+        || !has_room(w, &w->ids_freed, w->ids_freed_count, &w->ids_freed_capacity,
+                     sizeof(*w->ids_freed)))
+        return task_no_memory(t);
+    int rc = mapping_edit_clear(&w->edit, id, &old, &born);
+    if (rc == ELOQ_NO_MEMORY)
+        return task_no_memory(t);
+    if (rc < 0)
+        return pages_fail(t, w->base, id, "a page is referred to twice, or was never written");
+    add_freed(w, old, born);
+    add_change(w, id, MAPPING_FREE);
+    w->ids_freed[w->ids_freed_count++] = id;
+    return ELOQ_OK;
+}
+
+/* Appends a record with the changes and with entries for all files up to the one that the next page
+ * goes to. */
+static int append_log(struct task *t, struct wtx *w, uint64_t terms_end)
+{
+    struct part *p = w->part;
+    uint64_t first = p->terms_listed;
+    uint64_t count = terms_end > first ? terms_end - first : 0;
+    struct term_entry *terms = mem_alloc(p->env->mem, MEM_OTHER, count * sizeof(*terms));
+    struct manifest_log log = {
+        .root = { w->root[TREE_MAIN], w->root[TREE_TTL] },
+        .changes = w->changes,
+        .change_count = w->change_count,
+        .terms = terms,
+        .term_count = count,
+    };
+
+    if (!terms)
+        return task_no_memory(t);
+    for (uint64_t i = 0; i < count; i++)
+        terms[i] = (struct term_entry){ first + i, terms_get(&p->files.terms, first + i) };
+    int rc = manifest_log_append(t, p, &log);
+    if (rc == ELOQ_OK)
+        p->terms_listed = MAX(first, terms_end);
+    mem_free(p->env->mem, terms);
+    return rc;
+}
+
+/* The commit point. */
+static int write_manifest(struct task *t, struct wtx *w)
+{
+    struct part *p = w->part;
+    uint64_t terms_end = (p->falloc.next >> p->files.shift) + 1;
+    uint64_t term_count = terms_end > p->terms_listed ? terms_end - p->terms_listed : 0;
+    bool is_empty = w->root[TREE_MAIN].n == NO_PAGE && w->root[TREE_TTL].n == NO_PAGE
+                    && w->edit.map.mapped_count == 0;
+
+    if (terms_end > TERMS_MAX)
+        return part_fail(t, p, ELOQ_NO_SPACE, "partition has too many data files");
+    if (is_empty || manifest_log_must_replace(p, w->change_count, term_count))
+        return manifest_log_replace(t, p, w->next);
+    return append_log(t, w, terms_end);
+}
+
+/* Steps (a) to (c). After success nothing has suspended since the commit point. */
+static int make_durable(struct task *t, struct wtx *w)
+{
+    struct part *p = w->part;
+
+    TRY(flush(t, w));
+    TRY(prewrite(t, p));
+    if (bitset_grow(&p->free_ids, w->edit.map.page_count) < 0)
+        return task_no_memory(t);
+    w->next->map = w->edit.map;
+    w->next->root[TREE_MAIN] = w->root[TREE_MAIN];
+    w->next->root[TREE_TTL] = w->root[TREE_TTL];
+    w->next->dict = dict_ref(w->base->dict);
+
+    int rc = pagefiles_sync(t, &p->files);
+    if (rc < 0) {
+        p->unknown = true;
+        err_part(&t->err, p->table, p->partition);
+        return rc;
+    }
+    return write_manifest(t, w);
+}
+
+/* Those of `ids` that `map` does not use can be used by the next write. */
+static void give_ids(struct part *p, const struct mapping *map, const struct page_id *ids,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ids[i].n < map->page_count && mapping_value(map, ids[i]) == MAPPING_FREE)
+            bitset_add(&p->free_ids, ids[i].n);
+}
+
+static void free_arrays(struct wtx *w)
+{
+    struct mem *m = w->part->env->mem;
+
+    mem_free(m, w->changes);
+    mem_free(m, w->ids_taken);
+    mem_free(m, w->ids_freed);
+    mem_free(m, w->places_taken);
+    mem_free(m, w->out);
+    mem_free(m, w->index_pages);
+    *w = (struct wtx){ 0 };
+}
+
+/* Step (d). Neither fails nor suspends. */
+static void publish(struct wtx *w)
+{
+    struct part *p = w->part;
+
+    /* Before the install: it drops those whose place is garbage already. */
+    for (size_t i = 0; i < w->index_page_count; i++)
+        page_cache_insert(p->env->cache, p, w->index_pages[i].place, w->index_pages[i].data);
+    part_install(p, w->next, w->edit.replaced, w->freed);
+    give_ids(p, &p->current->map, w->ids_taken, w->ids_taken_count);
+    give_ids(p, &p->current->map, w->ids_freed, w->ids_freed_count);
+    snapshot_unref(w->base);
+    p->env->commits++;
+    free_arrays(w);
+}
+
+int wtx_commit(struct task *t, struct wtx *w)
+{
+    struct part *p = w->part;
+    struct snapshot *base = w->base;
+
+    w->changed |= w->root[TREE_MAIN].n != base->root[TREE_MAIN].n
+                  || w->root[TREE_TTL].n != base->root[TREE_TTL].n;
+    if (!w->changed) {
+        wtx_abort(t, w);
+        return ELOQ_OK;
+    }
+    int rc = make_durable(t, w);
+    if (rc == ELOQ_OK) {
+        publish(w);
+        return ELOQ_OK;
+    }
+    p->env->commit_failures++;
+    wtx_abort(t, w);
+    if (p->unknown) {
+        /* The repair may fail in its own words; the caller gets those of the first failure. */
+        struct arena_mark mark = arena_mark(&t->arena);
+        struct err *first = arena_copy(&t->arena, &t->err, sizeof(t->err));
+        manifest_log_repair(t, p);
+        if (first)
+            t->err = *first;
+        arena_reset(&t->arena, mark);
+    }
+    return rc;
+}
+
+/* The places go back at once even when the manifest is in doubt: nobody takes one before it is
+ * repaired, since wtx_begin sees to that. */
+void wtx_abort(struct task *t, struct wtx *w)
+{
+    struct part *p = w->part;
+    struct part_env *env = p->env;
+
+    (void)t; /* its words stay */
+    for (size_t i = 0; i < w->out_count; i++)
+        pagepool_put(env->pool, w->out[i].data);
+    for (size_t i = 0; i < w->index_page_count; i++)
+        pagepool_put(env->pool, w->index_pages[i].data);
+    mapping_edit_abort(&w->edit, &w->base->map);
+    for (size_t i = 0; i < w->places_taken_count; i++)
+        falloc_give(&p->falloc, w->places_taken[i]);
+    if (env->append)
+        p->falloc.next = w->falloc_next_before;
+    give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count);
+    mem_free(env->mem, w->freed);
+    snapshot_free(w->next);
+    snapshot_unref(w->base);
+    free_arrays(w);
+}
