@@ -29,8 +29,8 @@ int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice 
 int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key,
                   bool below, struct descent *d);
 
-/* Opens a data page that was read as `id`: well-formed, and its first key inside [lower, upper); else
- * ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
+/* Opens a data page that was read as `id`: well-formed, and its first key inside [lower, upper);
+ * else ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
                       eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret);
 /* Reads d->leaf into `page` and opens it. Exactly one device read. Uses d->scratch. */

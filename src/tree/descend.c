@@ -1,0 +1,139 @@
+/* tree/descend.c -- from the root to the leaf that holds a key, with the bounds of that leaf. */
+#include "tree/descend.h"
+
+#include <string.h>
+
+#include "base/slice.h"
+#include "page/index.h"
+
+int descent_init(struct task *t, struct descent *d, uint32_t page_bytes)
+{
+    memset(d, 0, sizeof(*d));
+    uint8_t *memory = arena_alloc(&t->arena, 4 * (size_t)page_bytes);
+    if (!memory)
+        return task_no_memory(t);
+    d->scratch = memory;
+    d->lower_bytes = memory + 2 * (size_t)page_bytes;
+    d->upper_bytes = memory + 3 * (size_t)page_bytes;
+    return ELOQ_OK;
+}
+
+/* Takes over the bounds of the child that was found; false if they are not inside those so far. */
+static bool narrow(struct descent *d, const struct index_found *found)
+{
+    if (found->lower.size != 0) {
+        if (slice_compare(found->lower, d->lower) <= 0)
+            return false;
+        if (d->upper.size != 0 && slice_compare(found->lower, d->upper) >= 0)
+            return false;
+    }
+    if (found->upper.size != 0) {
+        if (slice_compare(found->upper, d->lower) <= 0)
+            return false;
+        if (d->upper.size != 0 && slice_compare(found->upper, d->upper) >= 0)
+            return false;
+    }
+    if (found->lower.size != 0) {
+        memcpy(d->lower_bytes, found->lower.data, found->lower.size);
+        d->lower = eloq_bytes(d->lower_bytes, found->lower.size);
+    }
+    if (found->upper.size != 0) {
+        memcpy(d->upper_bytes, found->upper.data, found->upper.size);
+        d->upper = eloq_bytes(d->upper_bytes, found->upper.size);
+    }
+    return true;
+}
+
+/* Searches index page `id`. With `to_leaf` unset, a page above the leaves is left alone. */
+static int search(struct task *t, struct snapshot *s, struct descent *d, struct page_id id,
+                  eloq_slice key, bool below, bool to_leaf, struct page_id *ret_child,
+                  bool *ret_above_leaves)
+{
+    const struct part_env *env = s->part->env;
+    struct cached_page *page;
+    TRY(pages_pin_index(t, s, id, &page));
+    struct index index;
+    struct index_found found;
+    int rc = index_open(&index, page->data, env->shape.page_bytes);
+    if (rc == ELOQ_OK)
+        *ret_above_leaves = index.above_leaves;
+    if (rc == ELOQ_OK && (to_leaf || !index.above_leaves)) {
+        rc = index_seek(&index, key, below, d->scratch, &found);
+        if (rc == ELOQ_OK && !narrow(d, &found))
+            rc = ELOQ_CORRUPTED;
+        if (rc == ELOQ_OK)
+            *ret_child = found.child;
+    }
+    page_cache_unpin(env->cache, page);
+    return rc < 0 ? pages_fail(t, s, id, "malformed index page, or out of its parent's bounds")
+                  : ELOQ_OK;
+}
+
+static bool on_path(const struct descent *d, struct page_id id)
+{
+    for (uint32_t i = 0; i < d->depth; i++) {
+        if (d->path[i].n == id.n)
+            return true;
+    }
+    return false;
+}
+
+static int walk(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key, bool below,
+                bool to_leaf, struct descent *d)
+{
+    d->depth = 0;
+    d->leaf = page_id(NO_PAGE);
+    d->lower = d->upper = eloq_bytes(NULL, 0);
+
+    struct page_id id = root;
+    for (;;) {
+        if (d->depth == TREE_DEPTH_MAX)
+            return pages_fail(t, s, id, "tree is too deep");
+        if (on_path(d, id))
+            return pages_fail(t, s, id, "index page is its own ancestor");
+        d->path[d->depth++] = id;
+
+        bool above_leaves = false;
+        struct page_id child = page_id(NO_PAGE);
+        TRY(search(t, s, d, id, key, below, to_leaf, &child, &above_leaves));
+        if (above_leaves) {
+            d->leaf = child;
+            return ELOQ_OK;
+        }
+        id = child;
+    }
+}
+
+int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key, bool below,
+            struct descent *d)
+{
+    return walk(t, s, root, key, below, true, d);
+}
+
+int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key,
+                  bool below, struct descent *d)
+{
+    return walk(t, s, root, key, below, false, d);
+}
+
+int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
+                      eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
+{
+    if (leaf_open(ret, page, s->part->env->shape.page_bytes) < 0)
+        return pages_fail(t, s, id, "malformed data page");
+    struct leaf_cursor c;
+    leaf_cursor_init(&c, ret, key_buffer);
+    if (leaf_next(&c) != ELOQ_OK)
+        return pages_fail(t, s, id, "malformed data page");
+    eloq_slice first = c.entry.key;
+    if (slice_compare(first, lower) < 0 || (upper.size != 0 && slice_compare(first, upper) >= 0))
+        return pages_fail(t, s, id, "data page out of its parent's bounds");
+    return ELOQ_OK;
+}
+
+int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,
+                      struct leaf *ret)
+{
+    TRY(pages_read(t, s, d->leaf, PAGE_DATA, page));
+    return descend_open_leaf(t, s, d->leaf, page, d->lower, d->upper, d->scratch, ret);
+}

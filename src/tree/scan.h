@@ -1,0 +1,64 @@
+/* tree/scan.h -- walk the pairs of a tree in order, reading leaves ahead of the reader.
+ *
+ *     index page above the leaves:   ... | d | e | f | g | ...
+ *                                            ^window^  ^fence: where the next window begins
+ *
+ * A step lists the leaves of the next window in the index page, reads them together, and hands out
+ * their pairs; leaves not used up stay for the next step. Windows grow while the scan goes on. */
+#pragma once
+
+#include "base/bytes.h"
+#include "part/pages.h"
+
+/* A pair found; lent. */
+struct tree_pair {
+    eloq_slice key;
+    eloq_slice value; /* plain */
+    uint64_t timestamp;
+    uint64_t expire_at;
+};
+
+/* A leaf of the window. Its bounds are places in tree_scan.bounds; size 0 = open. */
+struct scan_leaf {
+    struct page_id id;
+    uint8_t *page;
+    size_t lower_at, upper_at;
+    size_t lower_size, upper_size;
+};
+
+/* A scan: one snapshot for its whole life; holds no pin and no task between steps. */
+struct tree_scan {
+    struct mem *mem;
+    struct snapshot *snapshot; /* referenced; NULL = an absent partition */
+    enum tree_kind tree;
+    bool reverse;
+    uint64_t now_ms;       /* hide pairs expired at this time; 0 = show all */
+    eloq_slice begin, end; /* owned copies */
+    uint64_t left;         /* pairs still wanted */
+
+    struct scan_leaf *window; /* in the direction of the scan */
+    size_t window_at, window_count;
+    size_t ahead;        /* leaves of the next window */
+    struct bytes bounds; /* of the leaves in the window */
+    struct bytes
+        fence;       /* forward: lower bound of the next leaf to list; reverse: upper bound of it */
+    bool has_fence;  /* false: nothing listed yet */
+    bool listed_all; /* the window holds the last leaf of the range */
+    struct bytes last; /* the pair delivered last, when its leaf is not used up */
+    bool has_last;
+    uint64_t pairs_seen, leaves_seen; /* to tell how many leaves a limit needs */
+    bool finished;
+    struct err failure; /* of an earlier step: repeated; code 0 = none */
+};
+
+/* Receives pairs of a step; answers ELOQ_OK, ELOQ_FETCH (it is full: this one was taken, stop) or a
+ * failure. key and value are lent. */
+typedef int tree_scan_take(void *user, const struct tree_pair *pair);
+
+/* Copies the bounds and takes a reference on the snapshot. ELOQ_OK or ELOQ_NO_MEMORY. */
+int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s, enum tree_kind tree,
+                   const eloq_range *range, uint64_t now_ms);
+/* Delivers pairs in order until `take` is full. ELOQ_OK: there may be more; ELOQ_END: all delivered
+ * (pairs of this step may come with it); a failure: pairs before it were delivered. */
+int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take, void *user);
+void tree_scan_close(struct tree_scan *scan);

@@ -1,0 +1,293 @@
+/* tree/scan_window.c -- which leaves a scan needs next, and reading them together. */
+#include "base/slice.h"
+#include "page/index.h"
+#include "tree/buffers.h"
+#include "tree/descend.h"
+#include "tree/scan_private.h"
+
+#include <string.h>
+
+#define WINDOW_LEAVES_MAX 64
+#define WINDOW_BYTES_MAX (1u << 20)
+
+static size_t window_limit(const struct tree_scan *scan)
+{
+    size_t fit = WINDOW_BYTES_MAX / scan->snapshot->part->env->shape.page_bytes;
+    return MIN(fit, WINDOW_LEAVES_MAX);
+}
+
+/* Leaves worth reading now: as the scan has grown, but not more than its limit needs. */
+static size_t window_want(const struct tree_scan *scan)
+{
+    size_t want = scan->ahead;
+    if (scan->left != UINT64_MAX && scan->leaves_seen != 0) {
+        uint64_t each = MAX(scan->pairs_seen / scan->leaves_seen, 1);
+        uint64_t needed = scan->left / each + 1;
+        want = (size_t)MIN(want, needed);
+    }
+    return want;
+}
+
+void scan_window_drop(struct tree_scan *scan, size_t from)
+{
+    for (size_t i = from; i < scan->window_count; i++) {
+        pagepool_put(scan->snapshot->part->env->pool, scan->window[i].page);
+        scan->window[i].page = NULL;
+    }
+    scan->window_count = MIN(scan->window_count, from);
+    scan->window_at = MIN(scan->window_at, scan->window_count);
+}
+
+void scan_window_next(struct tree_scan *scan)
+{
+    struct scan_leaf *l = &scan->window[scan->window_at++];
+    pagepool_put(scan->snapshot->part->env->pool, l->page);
+    l->page = NULL;
+    scan->leaves_seen++;
+}
+
+/* Children of one index page that hold keys in [low, high), empty = open. */
+struct listing {
+    struct tree_scan *scan;
+    eloq_slice low, high;
+    bool only_count;
+    size_t skip; /* of the matching ones, not taken */
+    size_t room; /* taken at most; at least one */
+    size_t matching;
+};
+
+static eloq_slice bound(const struct tree_scan *scan, size_t at, size_t size)
+{
+    return eloq_bytes(scan->bounds.data + at, size);
+}
+
+/* Looks at one child. false: the listing needs no further ones. */
+static bool list_child(struct listing *l, struct page_id child, eloq_slice lower, eloq_slice upper)
+{
+    if (upper.size != 0 && l->low.size != 0 && slice_compare(upper, l->low) <= 0)
+        return true;
+    if (l->high.size != 0 && slice_compare(lower, l->high) >= 0)
+        return false;
+    l->matching++;
+    if (l->only_count)
+        return true;
+    if (l->skip != 0) {
+        l->skip--;
+        return true;
+    }
+
+    struct tree_scan *scan = l->scan;
+    struct scan_leaf *leaf = &scan->window[scan->window_count];
+    leaf->id = child; /* the page buffer is there already */
+    leaf->lower_at = scan->bounds.size;
+    leaf->lower_size = lower.size;
+    bytes_add(&scan->bounds, lower.data, lower.size);
+    leaf->upper_at = scan->bounds.size;
+    leaf->upper_size = upper.size;
+    bytes_add(&scan->bounds, upper.data, upper.size);
+    if (scan->bounds.failed)
+        return false;
+    scan->window_count++;
+    return --l->room != 0;
+}
+
+/* Walks the children of an index page in order, each with its bounds. ELOQ_OK or ELOQ_CORRUPTED.
+ * key_buffer: two pages. */
+static int list_page(struct listing *l, const struct index *index, const struct descent *d,
+                     uint8_t *key_buffer, size_t page_bytes)
+{
+    uint8_t *lower_buffer = key_buffer + page_bytes;
+    struct index_cursor c;
+    index_cursor_init(&c, index, key_buffer);
+    int rc = index_next(&c);
+    if (rc != ELOQ_OK)
+        return ELOQ_CORRUPTED;
+    eloq_slice lower = d->lower;
+    for (;;) {
+        struct page_id child = c.child;
+        rc = index_next(&c);
+        if (rc < 0)
+            return rc;
+        eloq_slice upper = rc == ELOQ_OK ? c.separator : d->upper;
+        if (upper.size != 0 && slice_compare(lower, upper) >= 0)
+            return ELOQ_CORRUPTED;
+        if (!list_child(l, child, lower, upper) || rc == ELOQ_END)
+            return ELOQ_OK;
+        memcpy(lower_buffer, upper.data, upper.size);
+        lower = eloq_bytes(lower_buffer, upper.size);
+    }
+}
+
+/* Pins the index page the descent ended in and lists it. Nothing suspends while it is pinned.
+ * Forward the first `room` matching children, in reverse the last. */
+static int list_index(struct task *t, struct tree_scan *scan, struct descent *d,
+                      struct listing *listing)
+{
+    struct snapshot *s = scan->snapshot;
+    const struct part_env *env = s->part->env;
+    struct page_id id = d->path[d->depth - 1];
+    size_t page_bytes = env->shape.page_bytes;
+    struct cached_page *page;
+    TRY(pages_pin_index(t, s, id, &page));
+    struct index index;
+    int rc = index_open(&index, page->data, env->shape.page_bytes);
+    if (rc == ELOQ_OK && scan->reverse) {
+        listing->only_count = true;
+        rc = list_page(listing, &index, d, d->scratch, page_bytes);
+        listing->only_count = false;
+        if (listing->matching > listing->room)
+            listing->skip = listing->matching - listing->room;
+    }
+    if (rc == ELOQ_OK)
+        rc = list_page(listing, &index, d, d->scratch, page_bytes);
+    page_cache_unpin(env->cache, page);
+    if (rc < 0)
+        return pages_fail(t, s, id, "malformed index page, or out of its parent's bounds");
+    if (scan->bounds.failed)
+        return task_no_memory(t);
+    /* The descent came here because a child of this page holds the fence. */
+    return listing->matching == 0 ? pages_fail(t, s, id, "index page out of its parent's bounds")
+                                  : ELOQ_OK;
+}
+
+static void turn_round(struct scan_leaf *leaves, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        /* The buffers stay: they are all empty. */
+        struct scan_leaf swap = leaves[i];
+        leaves[i] = leaves[count - 1 - i];
+        leaves[count - 1 - i] = swap;
+    }
+}
+
+static int set_fence(struct task *t, struct tree_scan *scan, eloq_slice fence)
+{
+    scan->fence.size = 0;
+    if (bytes_reserve(&scan->fence, fence.size) < 0)
+        return task_no_memory(t);
+    bytes_add(&scan->fence, fence.data, fence.size);
+    scan->has_fence = true;
+    return ELOQ_OK;
+}
+
+/* Behind the last leaf listed: moves the fence there, or sees that the range ends. */
+static int move_fence(struct task *t, struct tree_scan *scan)
+{
+    const struct scan_leaf *last = &scan->window[scan->window_count - 1];
+    eloq_slice fence;
+    if (scan->reverse) {
+        fence = bound(scan, last->lower_at, last->lower_size);
+        scan->listed_all = slice_compare(fence, scan->begin) <= 0;
+    } else {
+        fence = bound(scan, last->upper_at, last->upper_size);
+        scan->listed_all =
+            fence.size == 0 || (scan->end.size != 0 && slice_compare(fence, scan->end) >= 0);
+    }
+    return set_fence(t, scan, fence);
+}
+
+/* Lists up to `room` leaves from the fence on, over as many index pages as that takes. */
+static int list_leaves(struct task *t, struct tree_scan *scan, struct descent *d, size_t room)
+{
+    struct page_id root = scan->snapshot->root[scan->tree];
+    while (scan->window_count < room && !scan->listed_all) {
+        eloq_slice fence = eloq_bytes(scan->fence.data, scan->fence.size);
+        struct listing l = { .scan = scan, .room = room - scan->window_count };
+        if (scan->reverse) {
+            l.low = scan->begin;
+            l.high = scan->has_fence ? fence : scan->end;
+            TRY(descend_index(t, scan->snapshot, root, l.high, true, d));
+        } else {
+            l.low = scan->has_fence ? fence : scan->begin;
+            l.high = scan->end;
+            TRY(descend_index(t, scan->snapshot, root, l.low, false, d));
+        }
+        size_t before = scan->window_count;
+        TRY(list_index(t, scan, d, &l));
+        if (scan->reverse)
+            turn_round(scan->window + before, scan->window_count - before);
+        TRY(move_fence(t, scan));
+    }
+    return ELOQ_OK;
+}
+
+/* Reads the leaves listed. A leaf that cannot be read ends the window before it; if it is the
+ * first, that is the failure. */
+static int read_leaves(struct task *t, struct tree_scan *scan)
+{
+    struct snapshot *s = scan->snapshot;
+    size_t count = scan->window_count;
+    struct page_read *reads = arena_alloc(&t->arena, count * sizeof(*reads));
+    if (!reads)
+        return task_no_memory(t);
+    for (size_t i = 0; i < count; i++)
+        reads[i] = (struct page_read){ .id = scan->window[i].id,
+                                       .data = scan->window[i].page,
+                                       .rc = ELOQ_IO };
+    if (pages_read_many(t, s, PAGE_DATA, reads, count) == ELOQ_OK)
+        return ELOQ_OK;
+
+    size_t good = 0;
+    while (good < count && reads[good].rc == ELOQ_OK)
+        good++;
+    if (good == 0) /* once more alone, so that the words are about this page */
+        TRY(pages_read(t, s, scan->window[0].id, PAGE_DATA, scan->window[0].page));
+    good = MAX(good, 1);
+    if (good < count) {
+        scan->listed_all = false;
+        const struct scan_leaf *next = &scan->window[good];
+        TRY(set_fence(t, scan,
+                      scan->reverse ? bound(scan, next->upper_at, next->upper_size)
+                                    : bound(scan, next->lower_at, next->lower_size)));
+    }
+    scan_window_drop(scan, good);
+    return ELOQ_OK;
+}
+
+/* Buffers for the next window, in scan->window[].page: their number, or a failure. */
+static int take_buffers(struct task *t, struct tree_scan *scan)
+{
+    size_t limit = window_limit(scan);
+    if (!scan->window) {
+        scan->window = mem_zalloc(scan->mem, MEM_RESULTS, limit * sizeof(*scan->window));
+        if (!scan->window)
+            return task_no_memory(t);
+    }
+    uint8_t *pages[WINDOW_LEAVES_MAX];
+    size_t got = buffers_take(scan->snapshot->part->env, pages, window_want(scan));
+    if (got == 0)
+        return task_no_memory(t);
+    for (size_t i = 0; i < got; i++)
+        scan->window[i].page = pages[i];
+    scan->ahead = MIN(2 * scan->ahead, limit);
+    return (int)got;
+}
+
+int scan_window_fill(struct task *t, struct tree_scan *scan)
+{
+    struct arena_mark mark = arena_mark(&t->arena);
+    scan->window_at = scan->window_count = 0;
+    scan->bounds.size = 0;
+    scan->has_last = false;
+    struct descent d;
+    int rc = descent_init(t, &d, scan->snapshot->part->env->shape.page_bytes);
+    if (rc < 0)
+        goto out;
+    int buffers = take_buffers(t, scan);
+    if (buffers < 0) {
+        rc = buffers;
+        goto out;
+    }
+    rc = list_leaves(t, scan, &d, (size_t)buffers);
+
+    size_t listed = scan->window_count;
+    scan->window_count = (size_t)buffers;
+    scan_window_drop(scan, rc < 0 ? 0 : listed);
+    if (rc == ELOQ_OK)
+        rc = read_leaves(t, scan);
+    if (rc < 0)
+        scan_window_drop(scan, 0);
+out:
+    arena_reset(&t->arena, mark);
+    return rc;
+}
