@@ -1,0 +1,149 @@
+/* eloqstore/main.c -- the command line: finds the command, runs it, ends with its exit code. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "args.h"
+#include "out.h"
+
+const struct command cli_commands[] = {
+    { "put", "TABLE KEY VALUE [--ttl 90s] [--expire-at MS] [--timestamp US]",
+      "store one pair, durable when it returns",
+      "VALUE - reads the value from standard input. --ttl takes ms, s, m, h or d. An explicit\n"
+      "timestamp older than the stored pair's changes nothing.\n",
+      cmd_put },
+    { "get", "TABLE KEY [--raw]", "print the value of a key",
+      "--raw prints the value's bytes alone, without escapes and newline. Exit 1: no such key.\n",
+      cmd_get },
+    { "del", "TABLE KEY [--timestamp US]", "delete a key", "Deleting an absent key is done, too.\n",
+      cmd_del },
+    { "floor", "TABLE KEY", "print the greatest key not above KEY, and its value",
+      "Exit 1: there is none.\n", cmd_floor },
+    { "scan", "TABLE [--from K] [--to K] [--prefix P] [--limit N] [--reverse] [--keys-only]",
+      "print pairs in key order",
+      "--from is included, --to is not. --reverse goes from the end down. --limit 0 is no limit.\n",
+      cmd_scan },
+    { "count", "TABLE", "print the number of keys", "", cmd_count },
+    { "load",
+      "[TABLE] [FILE] [--format tsv|json] [--batch N] [--skip N] [--sync-each] [--ack FILE]",
+      "store pairs from a file, in durable batches",
+      "Lines are: key TAB value [TAB timestamp [TAB expiry]], with the escapes that scan and dump\n"
+      "write. Without TABLE (then FILE is - or absent) a column table.partition comes first, as\n"
+      "dump writes it. FILE - or none is standard input. --batch N lines (1000) are one durable\n"
+      "batch; a key that repeats ends the batch before it. --skip N resumes: an interrupted load\n"
+      "says how many lines are durable. --sync-each keeps one batch in flight instead of several.\n"
+      "--ack FILE gets the number of durable lines, a line after each batch.\n",
+      cmd_load },
+    { "dump", "[TABLE] [--format tsv|json|digest] [--expired]", "print everything, in key order",
+      "tsv: table.partition, key, value, timestamp, expiry. digest: the key in hex, XXH3-64 of "
+      "the\n"
+      "value and its length instead of the value. --expired shows expired pairs, too.\n",
+      cmd_dump },
+    { "tables", "[--count]", "list tables and partitions",
+      "Prints table.partition, the number of keys and the bytes on disk. Stores over 256 MiB show\n"
+      "? for the number of keys unless --count asks for it.\n",
+      cmd_tables },
+    { "stat", "[TABLE]", "tree depth, pages, space, files, memory and counters", "", cmd_stat },
+    { "check", "[TABLE]", "verify everything on disk",
+      "One line per damage: damage, table.partition, file, offset, what. Exit 1: there is damage.\n"
+      "Notes (leftover files and the like) go to standard error and are no damage.\n",
+      cmd_check },
+    { "page", "TABLE ID", "show a page by its logical id", "", cmd_page },
+    { "manifest", "TABLE", "show the records of a partition's manifest", "", cmd_manifest },
+    { "help", "[COMMAND]", "this text, or more about a command", "", cmd_help },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
+const struct command *cli_command_find(const char *name)
+{
+    for (const struct command *c = cli_commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static const char options_text[] =
+    "Options:\n"
+    "  -s, --store DIR        the store's directory; several for several disks, in order\n"
+    "                         (default: $ELOQSTORE_DIR, else ./eloqstore-data)\n"
+    "  -c, --config FILE      an ini file with options\n"
+    "  -o, --set KEY=VALUE    one option by its ini key; wins over the file\n"
+    "      --io-backend NAME  auto, uring, threads, sync or memory\n"
+    "      --as-of TIMESTAMP  read the archive of that timestamp\n"
+    "  -x, --hex              keys and values are hex\n"
+    "  -j, --json             one JSON object a line\n"
+    "  -q, --quiet            no progress bar, no summary\n"
+    "      --version\n"
+    "TABLE is name or name.partition (0 without a number). Words that begin with - go behind --.\n"
+    "Exit codes: 0 done, 1 not there or damaged, 2 the call is wrong, 3 it failed.\n";
+
+int cmd_help(struct cli *cli, int argc, char **argv)
+{
+    (void)cli;
+    if (argc > 1) {
+        const struct command *command = cli_command_find(argv[1]);
+        if (!command)
+            return cli_fail(CLI_USAGE, "no such command: %s (see eloqstore help)", argv[1]);
+        printf("usage: eloqstore [OPTIONS] %s %s\n%s\n%s", command->name, command->usage,
+               command->summary, command->details);
+        return CLI_DONE;
+    }
+    printf("usage: eloqstore [OPTIONS] COMMAND [ARGS]\n\nCommands:\n");
+    for (const struct command *c = cli_commands; c->name; c++)
+        printf("  %-9s %s\n", c->name, c->summary);
+    printf("\n%s", options_text);
+    return CLI_DONE;
+}
+
+/* Whether the words of a command ask for help instead. */
+static bool asks_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int run_command(struct cli *cli, int argc, char **argv)
+{
+    const struct command *command = argc > 0 ? cli_command_find(argv[0]) : NULL;
+    if (!command) {
+        if (argc > 0)
+            cli_fail(0, "no such command: %s", argv[0]);
+        fprintf(stderr, "usage: eloqstore [OPTIONS] COMMAND [ARGS] (see eloqstore help)\n");
+        return CLI_USAGE;
+    }
+    if (asks_help(argc, argv)) {
+        char *words[] = { argv[0], argv[0] };
+        return cmd_help(cli, 2, words);
+    }
+    return command->run(cli, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    static char output[1 << 16];
+    struct cli cli = { .options = ELOQ_OPTIONS(NULL) };
+    mem_init(&cli.mem, 0);
+    /* A reader that left is noticed by the write that fails. */
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigaction(SIGPIPE, &ignore, NULL);
+    setvbuf(stdout, output, _IOFBF, sizeof(output));
+
+    int first = 0;
+    int show = 0;
+    int code = args_global(&cli, argc, argv, &first, &show);
+    if (code == 0 && show == 'V')
+        printf("eloqstore %s\n", eloq_version());
+    else if (code == 0 && show == 'h')
+        code = cmd_help(&cli, 0, NULL);
+    else if (code == 0)
+        code = run_command(&cli, argc - first, argv + first);
+
+    int rc = eloq_close(cli.store);
+    if (rc < 0 && code == CLI_DONE)
+        code = cli_status(&cli, rc);
+    eloq_options_free(&cli.options);
+    return out_finish(code);
+}
