@@ -4,10 +4,10 @@
 #include "base/common.h"
 
 /* Always on: the cost is a predicted branch. Prints what and where to stderr, then aborts. */
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (unlikely(!(cond)))                                                                     \
-            check_failed(#cond, __FILE__, __LINE__);                                               \
+#define CHECK(cond)                                  \
+    do {                                             \
+        if (unlikely(!(cond)))                       \
+            check_failed(#cond, __FILE__, __LINE__); \
     } while (0)
 
 /* Only in debug builds (no NDEBUG): for conditions that cost something. */

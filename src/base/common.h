@@ -9,17 +9,17 @@
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 /* `to` is a power of two. */
-#define ALIGN_UP(n, to) (((n) + (to) - 1) & ~((uint64_t)(to) - 1))
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define ALIGN_UP(n, to) (((n) + (to)-1) & ~((uint64_t)(to)-1))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Returns a failure (< 0) of `expr` at once. Use it while you hold nothing. */
-#define TRY(expr)                                                                                  \
-    do {                                                                                           \
-        int try_rc_ = (expr);                                                                      \
-        if (unlikely(try_rc_ < 0))                                                                 \
-            return try_rc_;                                                                        \
+#define TRY(expr)                  \
+    do {                           \
+        int try_rc_ = (expr);      \
+        if (unlikely(try_rc_ < 0)) \
+            return try_rc_;        \
     } while (0)

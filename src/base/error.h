@@ -4,7 +4,8 @@
 #include "base/common.h"
 #include "eloqstore.h"
 
-/* A failure on its way to the caller. Filled once by the first function that knows who and where. */
+/* A failure on its way to the caller. Filled once by the first function that knows who and where.
+ */
 struct err {
     int code;           /* ELOQ_*, < 0; 0 when empty */
     int sys_errno;      /* 0 if none */
@@ -12,9 +13,9 @@ struct err {
     const char *source; /* our source file */
     uint64_t offset;    /* in path */
     uint32_t partition;
-    char path[256];     /* file it concerns; "" if none */
-    char table[248];    /* "" if none */
-    char text[320];     /* lower case, then key=value */
+    char path[256];  /* file it concerns; "" if none */
+    char table[248]; /* "" if none */
+    char text[320];  /* lower case, then key=value */
 };
 
 /* Makes it empty, without touching what nobody reads then. */

@@ -64,6 +64,6 @@ static inline void list_splice_back(struct list *l, struct list *from)
     list_init(from);
 }
 /* `node` may be removed inside the loop. */
-#define LIST_FOR(node, l)                                                                          \
-    for (struct list *node = (l)->next, *node##_next_ = node->next; node != (l);                   \
+#define LIST_FOR(node, l)                                                        \
+    for (struct list *node = (l)->next, *node##_next_ = node->next; node != (l); \
          node = node##_next_, node##_next_ = node->next)

@@ -111,8 +111,8 @@ void *mem_realloc(struct mem *m, enum mem_consumer who, void *p, size_t size)
     enum mem_consumer old_who = (enum mem_consumer)h->who;
     if (full > old && !count_total(m, full - old))
         return NULL;
-    h = realloc(h, full);
-    if (!h) {
+    struct header *moved = realloc(h, full);
+    if (!moved) {
         if (full > old)
             atomic_fetch_sub_explicit(&m->total, full - old, memory_order_relaxed);
         return NULL;
@@ -121,9 +121,9 @@ void *mem_realloc(struct mem *m, enum mem_consumer who, void *p, size_t size)
         atomic_fetch_sub_explicit(&m->total, old - full, memory_order_relaxed);
     atomic_fetch_sub_explicit(&m->used[old_who], old, memory_order_relaxed);
     atomic_fetch_add_explicit(&m->used[who], full, memory_order_relaxed);
-    h->size = full;
-    h->who = (uint32_t)who;
-    return h + 1;
+    moved->size = full;
+    moved->who = (uint32_t)who;
+    return moved + 1;
 }
 
 void mem_free(struct mem *m, void *p)

@@ -7,8 +7,8 @@
 #include "base/common.h"
 
 struct context {
-    void *sp;            /* saved stack pointer, or a ucontext_t on that stack */
-    void *asan_fake;     /* what the sanitizers want to know of each stack */
+    void *sp;        /* saved stack pointer, or a ucontext_t on that stack */
+    void *asan_fake; /* what the sanitizers want to know of each stack */
     const void *asan_bottom;
     size_t asan_size;
     void *tsan_fiber;

@@ -18,7 +18,7 @@ struct inbox {
     pthread_mutex_t lock;
     pthread_cond_t room;
     struct inbox_item *head, *tail;
-    size_t count; /* counted items inside, plus those taken and not yet inbox_done */
+    size_t count;   /* counted items inside, plus those taken and not yet inbox_done */
     size_t bound;   /* 0 = none */
     size_t blocked; /* pushers waiting for room */
     bool closed;

@@ -26,7 +26,7 @@ struct task {
     struct context context;
     void *stack;
     enum task_state state;
-    bool low_priority; /* woken, it waits for the low-priority budget; may be set at any time */
+    bool low_priority;  /* woken, it waits for the low-priority budget; may be set at any time */
     struct err err;     /* words of the failure being returned */
     struct arena arena; /* until the task ends */
     void (*entry)(struct task *t, void *arg);

@@ -234,7 +234,8 @@ END_TEST
 START_TEST(below_a_stack_is_a_guard)
 {
     setup();
-    signal(SIGSEGV, SIG_DFL); /* not the sanitizers' report */
+    struct sigaction plain = { .sa_handler = SIG_DFL }; /* not the sanitizers' report */
+    sigaction(SIGSEGV, &plain, NULL);
     volatile char *low = stack_acquire(&stacks);
     low[0] = 1;
     low[-1] = 1;
