@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +46,9 @@ static void enable(struct uring *u)
 {
     if (likely(u->enabled))
         return;
-    CHECK(io_uring_enable_rings(&u->ring) >= 0);
+    /* liburing 2.3 declares io_uring_enable_rings but its library does not export it. */
+    CHECK(syscall(__NR_io_uring_register, u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0)
+          == 0);
     u->enabled = true;
 }
 

@@ -163,11 +163,9 @@ void uring_prepare(const struct uring_ops *ops, struct io_uring_sqe *sqe, struct
     case IO_RMDIR:
         io_uring_prep_unlinkat(sqe, AT_FDCWD, req->path, AT_REMOVEDIR);
         break;
-    case IO_MKDIR:
-        io_uring_prep_mkdirat(sqe, AT_FDCWD, req->path, POSIX_DIR_MODE);
-        break;
     default:
-        CHECK(!"a verb with a code");
+        CHECK(req->op == IO_MKDIR);
+        io_uring_prep_mkdirat(sqe, AT_FDCWD, req->path, POSIX_DIR_MODE);
     }
 }
 
