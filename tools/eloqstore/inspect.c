@@ -171,6 +171,7 @@ void inspect_part_close(struct inspect_part *p)
         close(p->fd);
     bytes_free(&p->manifest);
     manifest_state_free(&p->state);
+    p->inspect = NULL;
 }
 
 void inspect_place(const struct inspect_part *p, struct file_page place, char *ret_name,
