@@ -16,6 +16,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the library hides everything else */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -152,6 +155,7 @@ typedef struct eloq_format {
                                       18 or the largest that fits; ELOQ_ZERO = one page a file */
     uint32_t overflow_pointers;    /* 1 to 128; default 16 */
     uint32_t data_append_mode;     /* 1 = append, ELOQ_ZERO = in place (the default) */
+    uint64_t data_file_size;       /* bytes, rounded down to a shift; instead of the shift */
 } eloq_format;
 
 /* How a store is opened. Start from ELOQ_OPTIONS(path); 0 is each field's default. */
@@ -175,6 +179,11 @@ typedef struct eloq_options {
     uint32_t coroutine_stack_size;        /* bytes; multiple of 4096, at least 32768; default 65536 */
     uint32_t queue_depth;                 /* requests waiting a shard; default 4096 */
     uint32_t io_spin_us;                  /* spin this long before sleeping; default 0 */
+    uint32_t num_retained_archives;       /* newest archives to keep; default 0 = all, no timer */
+    uint32_t archive_interval_secs;       /* default 86400; ELOQ_ZERO = no automatic archives */
+    uint32_t max_archive_tasks;           /* partitions archived at a time; default 256 */
+    uint32_t file_amplify_factor;         /* 2 to 255; default 2; ELOQ_ZERO = no compaction by
+                                             itself */
     uint64_t manifest_limit;              /* bytes before a snapshot; 4096 to 2^31; default 8 MiB */
     uint64_t buffer_pool_size;            /* bytes of index pages a shard; default 32 MiB */
     uint64_t root_meta_cache_size;        /* bytes of loaded partitions; default 1 GiB */
@@ -195,6 +204,8 @@ typedef struct eloq_options {
     /* Which partitions belong to this instance; NULL = all. For jobs over all partitions. */
     int (*partition_filter)(void *user, eloq_part part);
     void *partition_filter_user;
+
+    char *owned_path; /* of eloq_options_load and _set; leave it zero */
 } eloq_options;
 
 #ifdef __cplusplus
@@ -291,7 +302,8 @@ void eloq_iter_close(eloq_iter *iter);
 /* ---- looking at the whole ------------------------------------------------------------------ */
 
 /* Calls `callback` for every partition on disk, sorted by table, then number; stops when it
- * answers non-zero, and returns that. */
+ * answers non-zero, and returns that. It runs on the calling thread and may use the store; of the
+ * asynchronous form just before done, where done runs. */
 int eloq_tables(eloq_store *store, int (*callback)(void *user, eloq_part part), void *user);
 int eloq_tables_async(eloq_store *store, int (*callback)(void *user, eloq_part part), void *user,
                       eloq_op *op);
@@ -315,8 +327,8 @@ typedef struct eloq_checked {
     uint64_t notes;
 } eloq_checked;
 
-/* Verifies everything on disk of one partition; `callback` runs once per finding, on the shard's
- * thread. ELOQ_OK when there is no damage, ELOQ_CORRUPTED when there is some. `ret` may be NULL. */
+/* Verifies everything on disk of one partition; `callback` runs once per finding, on the thread
+ * that eloq_tables() would use. ELOQ_NOT_FOUND when there is no such partition; ELOQ_OK when there is no damage, ELOQ_CORRUPTED when there is some. `ret` may be NULL. */
 int eloq_check(eloq_store *store, eloq_part part,
                void (*callback)(void *user, eloq_part part, const eloq_finding *finding),
                void *user, eloq_checked *ret);
@@ -378,6 +390,9 @@ const char *eloq_version(void);
 
 #ifdef __cplusplus
 }
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility pop
 #endif
 
 #endif

@@ -1,0 +1,19 @@
+/* engine/budget.h -- what each shard may use of the memory and the descriptors. */
+#pragma once
+
+#include "base/error.h"
+
+struct budget {
+    uint64_t cache_bytes;   /* cached index pages */
+    uint64_t pool_bytes;    /* page buffers kept for reuse */
+    uint64_t part_bytes;    /* loaded partitions */
+    uint64_t value_bytes;   /* largest value */
+    uint64_t merge_entries; /* of one commit */
+    uint64_t merge_bytes;
+    uint64_t scan_bytes; /* largest batch of an iterator */
+    size_t tasks;
+    size_t fds;
+};
+
+/* From completed options. ELOQ_OK, or ELOQ_BUSY when the process may open too few files. */
+int budget_make(const eloq_options *options, bool in_memory, struct budget *ret, struct err *e);

@@ -1,0 +1,49 @@
+/* engine/dispatch.c -- request kind to function. */
+#include "engine/dispatch.h"
+
+#include "engine/run.h"
+#include "engine/stats.h"
+#include "engine/writeq.h"
+
+typedef int run_function(struct task *t, struct shard *s, struct request *r);
+
+static run_function *const table[REQUEST_KINDS] = {
+    [REQUEST_GET] = run_get,     [REQUEST_GET_MANY] = run_get_many, [REQUEST_FLOOR] = run_floor,
+    [REQUEST_FETCH] = run_fetch, [REQUEST_TABLES] = run_tables,
+};
+
+static void run_job(struct task *t, struct job *job)
+{
+    struct request *r = request_of_job(job);
+    struct shard *s = shard_of(t);
+
+    int rc = table[r->kind](t, s, r);
+    request_finish(r, rc, &t->err);
+}
+
+static void refuse_job(struct job *job)
+{
+    struct err e;
+
+    err_set(&e, ELOQ_NO_MEMORY, __FILE__, __LINE__, "no memory for a task");
+    request_finish(request_of_job(job), ELOQ_NO_MEMORY, &e);
+}
+
+void dispatch(struct shard *s, struct request *r)
+{
+    switch (r->kind) {
+    case REQUEST_WRITE:
+    case REQUEST_CHECK:
+        writeq_enter(s, r);
+        break;
+    case REQUEST_STAT:
+        stats_collect(s, r->ask.stats);
+        request_finish(r, ELOQ_OK, NULL);
+        break;
+    default:
+        r->ask.job.run = run_job;
+        r->ask.job.refuse = refuse_job;
+        shard_start(s, &r->ask.job);
+        break;
+    }
+}

@@ -1,0 +1,9 @@
+/* engine/dispatch.h -- request kind to function. */
+#pragma once
+
+#include "engine/request.h"
+
+struct shard;
+
+/* Starts what the request asks for; it is answered by request_finish. */
+void dispatch(struct shard *s, struct request *r);

@@ -1,0 +1,46 @@
+/* engine/iter.h -- an iterator: a scan on its shard, a batch of pairs in the caller's hands.
+ *
+ *     next: pairs of the batch -> ... -> used up -> a fetch (a request) fills it again
+ *
+ * The scan belongs to the shard, the batch to whoever calls next; a fetch is the hand-over. It
+ * outlives its store and answers ELOQ_CLOSED then.
+ */
+#pragma once
+
+#include "engine/shard.h"
+#include "engine/store.h"
+#include "tree/tree.h"
+
+struct eloq_iter {
+    struct message release;   /* sent at close; first: it is the whole iterator's */
+    struct eloq_store *store; /* referenced */
+    unsigned shard;
+    bool is_async;
+    bool started; /* a fetch was submitted: the shard may know it */
+    char *table;
+    uint32_t partition;
+    eloq_range range; /* bounds owned, behind `table` */
+
+    /* the shard's */
+    struct list link; /* in shard.iters while it has a scan */
+    struct part *part;
+    struct tree_scan scan;
+    bool has_scan;
+
+    /* the caller's, the shard's during a fetch */
+    struct bytes batch;
+    size_t at;        /* of the next pair in the batch */
+    size_t batch_max; /* bytes; grows */
+    int end;          /* what next answers when the batch is used up: ELOQ_OK: fetch more */
+    struct err err;   /* words for it */
+};
+
+/* Copies everything. ELOQ_OK, ELOQ_NO_MEMORY or ELOQ_CLOSED, with words in error_last(). */
+int iter_new(struct eloq_store *store, eloq_part part, const eloq_range *range, bool is_async,
+             eloq_iter **ret);
+/* Makes the op a fetch of the next batch. */
+void iter_prepare_fetch(eloq_iter *iter, eloq_op *op);
+int iter_next(eloq_iter *iter, eloq_item *ret);
+void iter_close(eloq_iter *iter);
+/* On the shard: lets go of the scan. */
+void iter_release(struct shard *s, struct eloq_iter *iter);

@@ -1,0 +1,35 @@
+/* engine/iter_batch.h -- pairs packed one behind the other: key size u64, value size u64, timestamp
+ * u64, expiry u64, key, value. */
+#pragma once
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/coding.h"
+#include "tree/tree.h"
+
+#define ITER_BATCH_FIRST 65536u
+#define ITER_BATCH_HEADER 32u
+
+static inline void iter_batch_add(struct bytes *batch, const struct tree_pair *pair)
+{
+    bytes_add_u64(batch, pair->key.size);
+    bytes_add_u64(batch, pair->value.size);
+    bytes_add_u64(batch, pair->timestamp);
+    bytes_add_u64(batch, pair->expire_at);
+    bytes_add(batch, pair->key.data, pair->key.size);
+    bytes_add(batch, pair->value.data, pair->value.size);
+}
+
+/* Lends the pair at *at and steps over it. */
+static inline void iter_batch_read(const struct bytes *batch, size_t *at, eloq_item *ret)
+{
+    const uint8_t *p = batch->data + *at;
+    size_t key_size = (size_t)get_u64(p), value_size = (size_t)get_u64(p + 8);
+
+    ret->timestamp = get_u64(p + 16);
+    ret->expire_at = get_u64(p + 24);
+    ret->key = eloq_bytes(p + ITER_BATCH_HEADER, key_size);
+    ret->value = eloq_bytes(p + ITER_BATCH_HEADER + key_size, value_size);
+    *at += ITER_BATCH_HEADER + key_size + value_size;
+}

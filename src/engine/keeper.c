@@ -1,0 +1,103 @@
+/* engine/keeper.c -- the task that opens a shard, sleeps, and closes it. */
+#include "engine/keeper.h"
+
+#include "base/check.h"
+#include "engine/iter.h"
+#include "engine/shard.h"
+#include "engine/store.h"
+
+static int open_files(struct task *t, struct shard *s)
+{
+    struct eloq_store *store = s->store;
+    const eloq_options *options = &store->options;
+    const struct store_files_want want = {
+        .read_only = options->read_only || options->as_of,
+        .as_of = options->as_of,
+        .format = &options->format,
+        .new_id = rand_u64(&s->rand),
+    };
+    return store_files_open(t, s->io, &store->files, &want, &store->format);
+}
+
+/* Everything between I/O and trees. Cannot fail: it is filled at first use. */
+static void open_parts(struct shard *s)
+{
+    struct eloq_store *store = s->store;
+    const eloq_options *options = &store->options;
+    const eloq_format *format = &store->format;
+    const struct budget *budget = &store->budget;
+    uint32_t page_bytes = format->data_page_size;
+
+    pagepool_init(&s->pool, &store->mem, page_bytes, (size_t)(budget->pool_bytes / page_bytes));
+    page_cache_init(&s->cache, &store->mem, &s->pool, (size_t)(budget->cache_bytes / page_bytes));
+    fdcache_init(&s->fds, s->io, &store->mem, budget->fds);
+    dict_context_init(&s->dicts, &store->mem);
+    s->env = (struct part_env){
+        .mem = &store->mem,
+        .log = &store->log,
+        .io = s->io,
+        .fds = &s->fds,
+        .cache = &s->cache,
+        .pool = &s->pool,
+        .dicts = &s->dicts,
+        .rand = &s->rand,
+        .shape = { .page_bytes = page_bytes,
+                   .leaf_restart_every = options->data_page_restart_interval,
+                   .index_restart_every = options->index_page_restart_interval,
+                   .overflow_pointers = format->overflow_pointers },
+        .pages_per_file_shift = format->pages_per_file_shift,
+        .append = format->data_append_mode,
+        .verify = !options->skip_verify_checksum,
+        .read_only = options->read_only || options->as_of,
+        .as_of = options->as_of,
+        .manifest_limit = options->manifest_limit,
+        .write_batch_pages = options->max_write_batch_pages,
+        .store_paths = (const char *const *)store->files.paths,
+        .store_path_count = store->files.path_count,
+    };
+    part_table_init(&s->parts, &s->env, budget->part_bytes);
+    s->parts_ready = true;
+}
+
+/* From now on whoever closes an iterator of this shard frees it himself. */
+static void release_iterators(struct shard *s)
+{
+    struct list *node;
+
+    pthread_mutex_lock(&s->store->life);
+    s->gone = true;
+    pthread_mutex_unlock(&s->store->life);
+    shard_take_inbox(s);
+    while ((node = list_first(&s->iters)))
+        iter_release(s, container_of(node, struct eloq_iter, link));
+}
+
+static void close_all(struct task *t, struct shard *s)
+{
+    release_iterators(s);
+    if (s->parts_ready) {
+        part_table_deinit(t, &s->parts);
+        page_cache_deinit(&s->cache);
+        fdcache_deinit(&s->fds);
+        dict_context_deinit(&s->dicts);
+        pagepool_deinit(&s->pool);
+    }
+    if (s->index == 0)
+        store_files_close(t, s->io, &s->store->files);
+}
+
+void keeper_main(struct task *t, void *arg)
+{
+    struct shard *s = arg;
+
+    s->open_rc = s->index == 0 ? open_files(t, s) : ELOQ_OK;
+    if (s->open_rc == ELOQ_OK)
+        open_parts(s);
+    else
+        s->err = t->err;
+    s->opened = true;
+    if (s->open_rc == ELOQ_OK)
+        wait_on(t, &s->closing);
+    close_all(t, s);
+    s->closed = true;
+}

@@ -1,0 +1,262 @@
+/* engine/run_check.c -- verify all there is of one partition: manifest, files, trees.
+ *
+ * Runs under the write slot, on the partition loaded afresh, so that what is on the disk is judged
+ * and not what is in memory. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/findings.h"
+#include "engine/run.h"
+#include "file/name.h"
+#include "tree/tree.h"
+
+#define TAIL_PIECE 4096
+#define NOTHING  \
+    (eloq_slice) \
+    {            \
+        0        \
+    }
+
+struct check {
+    struct shard *shard;
+    struct findings *findings;
+    const char *dir;   /* of the partition */
+    struct part *part; /* loaded afresh, or NULL */
+    struct io_names names;
+    size_t data_files, tmp_files;
+    bool has_manifest;
+};
+
+static void note(struct check *c, enum eloq_severity severity, const char *what, const char *name)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", c->dir, name);
+    findings_add(c->findings, severity, what, name ? path : c->dir, 0, NOTHING, NOTHING);
+}
+
+/* ---- trees ---- */
+
+static void found_in_tree(void *user, const struct tree_finding *finding)
+{
+    struct check *c = user;
+    char path[PATH_MAX];
+    const char *file = NULL;
+    uint64_t offset = 0;
+
+    if (finding->has_place) {
+        struct pagefiles *files = &c->part->files;
+        pagefiles_path(files, pagefiles_file_id(files, finding->place), path, sizeof(path));
+        file = path;
+        offset = pagefiles_offset(files, finding->place);
+    }
+    findings_add(c->findings, ELOQ_DAMAGE, finding->what, file, offset, finding->from, finding->to);
+}
+
+static int check_trees(struct task *t, struct check *c)
+{
+    struct snapshot *snapshot = snapshot_ref(c->part->current);
+    struct tree_stats stats = { 0 };
+
+    if (snapshot->root[TREE_MAIN].n == NO_PAGE)
+        note(c, ELOQ_NOTE, "partition is empty", NULL);
+    int rc = tree_check(t, snapshot, found_in_tree, c, &stats);
+    snapshot_unref(snapshot);
+    c->findings->counts.keys = stats.keys;
+    c->findings->counts.pages =
+        stats.leaves + stats.index_pages + stats.overflow_pages + stats.ttl_pages;
+    return rc;
+}
+
+/* ---- the manifest's tail ---- */
+
+/* Whether [from, size) holds zeros alone: 1, 0, or a failure. */
+static int is_zero(struct task *t, struct io *io, int fd, uint64_t from, uint64_t size,
+                   const char *path)
+{
+    uint8_t *piece = arena_alloc(&t->arena, TAIL_PIECE);
+
+    if (!piece)
+        return task_no_memory(t);
+    while (from < size) {
+        int64_t got = io_read(t, io, fd, piece, TAIL_PIECE, from);
+        if (got < 0)
+            return io_fail(t, "read", got, path, from);
+        if (got == 0)
+            break;
+        for (int64_t i = 0; i < got; i++)
+            if (piece[i] != 0)
+                return 0;
+        from += (uint64_t)got;
+    }
+    return 1;
+}
+
+static int check_tail(struct task *t, struct check *c)
+{
+    struct io *io = c->shard->io;
+    uint64_t end = c->part->manifest_end;
+    char path[PATH_MAX];
+    int rc = 0;
+
+    part_manifest_path(c->part, path, sizeof(path));
+    int fd = io_open_file(t, io, path, IO_OPEN_READ);
+    if (fd < 0)
+        return io_fail(t, "open", fd, path, 0);
+    int64_t size = io_size(t, io, fd);
+    if (size < 0)
+        rc = io_fail(t, "size", size, path, 0);
+    else if ((uint64_t)size > end && (rc = is_zero(t, io, fd, end, (uint64_t)size, path)) >= 0)
+        findings_add(c->findings, ELOQ_NOTE,
+                     rc ? "manifest has a zero tail" : "manifest has a damaged tail", path, end,
+                     NOTHING, NOTHING);
+    (void)io_close_file(t, io, fd); /* it was only read */
+    return MIN(rc, ELOQ_OK);
+}
+
+/* ---- the files ---- */
+
+struct used_files {
+    struct bitset ids;
+    uint32_t shift;
+    bool no_memory;
+};
+
+static int use_file(void *user, struct page_id id, uint64_t value)
+{
+    struct used_files *used = user;
+
+    (void)id;
+    if ((value & 7) != MAPPING_TYPE_FILE_PAGE)
+        return 0;
+    uint64_t file_id = (value >> 3) >> used->shift;
+    if (bitset_grow(&used->ids, file_id + 1) < 0) {
+        used->no_memory = true;
+        return 1;
+    }
+    bitset_add(&used->ids, file_id);
+    return 0;
+}
+
+/* Names what the snapshot does not need, and misses what it needs. */
+static int check_references(struct task *t, struct check *c)
+{
+    struct used_files used = { .shift = c->part->files.shift };
+    char name[FILE_NAME_BYTES];
+
+    bitset_init(&used.ids, &c->shard->store->mem, MEM_RESULTS);
+    mapping_each(&c->part->current->map, use_file, &used);
+    for (size_t i = 0; i < c->names.count && !used.no_memory; i++) {
+        struct file_name file = file_name_parse(c->names.names[i].name);
+        if (file.kind != FILE_DATA)
+            continue;
+        bool is_used = file.id < used.ids.size && bitset_has(&used.ids, file.id)
+                       && terms_get(&c->part->files.terms, file.id) == file.term;
+        if (is_used)
+            bitset_remove(&used.ids, file.id);
+        else
+            note(c, ELOQ_NOTE, "data file is not referenced", c->names.names[i].name);
+    }
+    uint64_t id = used.no_memory ? BITSET_NONE : bitset_next(&used.ids, 0);
+    for (; id != BITSET_NONE; id = bitset_next(&used.ids, id + 1)) {
+        file_name_data(name, id, terms_get(&c->part->files.terms, id));
+        note(c, ELOQ_DAMAGE, "data file is missing", name);
+    }
+    bitset_free(&used.ids);
+    return used.no_memory ? task_no_memory(t) : ELOQ_OK;
+}
+
+static int look_at_names(struct task *t, struct check *c)
+{
+    int rc = io_list(t, c->shard->io, c->dir, &c->names);
+    if (rc == -ENOENT)
+        return ELOQ_NOT_FOUND;
+    if (rc < 0)
+        return io_fail(t, "list", rc, c->dir, 0);
+    for (size_t i = 0; i < c->names.count; i++) {
+        const char *name = c->names.names[i].name;
+        struct file_name file = file_name_parse(name);
+        c->data_files += file.kind == FILE_DATA;
+        c->has_manifest |= file.kind == FILE_MANIFEST;
+        if (file.kind == FILE_TMP) {
+            c->tmp_files++;
+            note(c, ELOQ_NOTE, "temporary file", name);
+        } else if (file.kind == FILE_OTHER) {
+            note(c, ELOQ_NOTE, "unknown file", name);
+        }
+    }
+    if (c->has_manifest)
+        return ELOQ_OK;
+    if (c->data_files > 0 && c->tmp_files == 0)
+        note(c, ELOQ_DAMAGE, "manifest is missing", NULL);
+    else
+        note(c, ELOQ_NOTE, "first commit did not finish", NULL);
+    return ELOQ_END; /* nothing more to look at */
+}
+
+/* ---- all of it ---- */
+
+static int check_loaded(struct task *t, struct check *c)
+{
+    TRY(check_tail(t, c));
+    TRY(check_references(t, c));
+    return check_trees(t, c);
+}
+
+static int check_partition(struct task *t, struct check *c, eloq_part part)
+{
+    int rc = look_at_names(t, c);
+    if (rc != ELOQ_OK)
+        return rc;
+    rc = part_open(t, &c->shard->env, part.table, part.partition, false, &c->part);
+    if (rc == ELOQ_CORRUPTED) {
+        findings_add(c->findings, ELOQ_DAMAGE, t->err.text, t->err.path[0] ? t->err.path : c->dir,
+                     t->err.offset, NOTHING, NOTHING);
+        return ELOQ_OK;
+    }
+    if (rc != ELOQ_OK)
+        return rc;
+    rc = check_loaded(t, c);
+    part_close(t, c->part);
+    return rc;
+}
+
+static int finish(struct task *t, struct check *c, struct request *r, int rc)
+{
+    struct findings *f = c->findings;
+
+    if (rc < 0 || rc == ELOQ_NOT_FOUND) {
+        findings_free(f);
+        return rc;
+    }
+    if (r->ask.check.ret)
+        *r->ask.check.ret = f->counts;
+    r->delivery = &f->delivery;
+    if (f->no_memory)
+        return task_no_memory(t);
+    if (f->counts.damages == 0)
+        return ELOQ_OK;
+    return task_fail(t, ELOQ_CORRUPTED, "check found %" PRIu64 " damages", f->counts.damages);
+}
+
+int run_check(struct task *t, struct shard *s, struct request *r)
+{
+    struct eloq_store *store = s->store;
+    eloq_part part = r->ask.part;
+    const char *store_path = store->files.paths[part.partition % store->files.path_count];
+    size_t dir_bytes = strlen(store_path) + strlen(part.table) + 13;
+    struct check c = { .shard = s };
+
+    char *dir = arena_alloc(&t->arena, dir_bytes);
+    if (!dir || !(c.findings = findings_new(store, r)))
+        return task_no_memory(t);
+    snprintf(dir, dir_bytes, "%s/%s.%" PRIu32, store_path, part.table, part.partition);
+    c.dir = dir;
+    io_names_init(&c.names, &store->mem);
+    int rc = check_partition(t, &c, part);
+    io_names_free(&c.names);
+    return finish(t, &c, r, rc);
+}

@@ -1,0 +1,202 @@
+/* engine/run_read.c -- get, get_many, floor. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/run.h"
+#include "engine/store.h"
+#include "tree/tree.h"
+
+#define MANY_TASKS_MAX 32
+
+/* A partition held for a read: its current snapshot cannot go. */
+struct reading {
+    struct part *part;
+    struct snapshot *snapshot;
+};
+
+static int begin(struct task *t, struct shard *s, eloq_part part, struct reading *r)
+{
+    int rc = part_table_acquire(t, &s->parts, part.table, part.partition, false, &r->part);
+    if (rc == ELOQ_OK)
+        r->snapshot = snapshot_ref(r->part->current);
+    return rc;
+}
+
+static void end(struct task *t, struct shard *s, struct reading *r)
+{
+    snapshot_unref(r->snapshot);
+    part_table_release(&s->parts, r->part);
+    part_table_trim(t, &s->parts);
+}
+
+/* Room in a buffer of the caller's. Its memory is plain: it outlives the store. */
+static void *buffer_room(struct mem *m, eloq_buffer *b, uint64_t size)
+{
+    if (size > b->capacity || !b->data) {
+        uint64_t capacity = MAX(size, 64);
+        if (capacity > SIZE_MAX || (m->fail && m->fail(m->fail_user, (size_t)capacity)))
+            return NULL;
+        void *data = realloc(b->data, (size_t)capacity);
+        if (!data)
+            return NULL;
+        b->data = data;
+        b->capacity = (size_t)capacity;
+    }
+    return b->data;
+}
+
+/* Where one read's result goes: the record is changed at the end, when nothing can fail. */
+struct target {
+    struct mem *mem;
+    eloq_record *record;
+    uint64_t key_size, value_size;
+    struct tree_sink sink;
+};
+
+static void *value_buffer(void *user, uint64_t size)
+{
+    struct target *target = user;
+    target->value_size = size;
+    return buffer_room(target->mem, &target->record->value, size);
+}
+
+static void *key_buffer(void *user, uint64_t size)
+{
+    struct target *target = user;
+    target->key_size = size;
+    return buffer_room(target->mem, &target->record->key, size);
+}
+
+static void target_init(struct target *target, struct shard *s, eloq_record *record)
+{
+    *target = (struct target){ .mem = &s->store->mem, .record = record };
+    target->sink = (struct tree_sink){ .value_buffer = value_buffer,
+                                       .key_buffer = key_buffer,
+                                       .user = target,
+                                       .now_ms = shard_hide_ms(s) };
+}
+
+static void target_done(struct target *target)
+{
+    eloq_record *record = target->record;
+
+    record->value.size = (size_t)target->value_size;
+    record->timestamp = target->sink.timestamp;
+    record->expire_at = target->sink.expire_at;
+}
+
+static int get(struct task *t, struct shard *s, struct snapshot *snapshot, eloq_slice key,
+               eloq_record *record)
+{
+    struct target target;
+
+    target_init(&target, s, record);
+    int rc = tree_get(t, snapshot, key, &target.sink);
+    if (rc == ELOQ_OK)
+        target_done(&target);
+    return rc;
+}
+
+int run_get(struct task *t, struct shard *s, struct request *r)
+{
+    struct reading reading;
+
+    int rc = begin(t, s, r->ask.part, &reading);
+    if (rc != ELOQ_OK)
+        return rc;
+    rc = get(t, s, reading.snapshot, r->ask.key, &request_op(r)->record);
+    end(t, s, &reading);
+    return rc;
+}
+
+int run_floor(struct task *t, struct shard *s, struct request *r)
+{
+    struct reading reading;
+    struct target target;
+
+    int rc = begin(t, s, r->ask.part, &reading);
+    if (rc != ELOQ_OK)
+        return rc;
+    target_init(&target, s, &request_op(r)->record);
+    rc = tree_floor(t, reading.snapshot, r->ask.key, &target.sink);
+    if (rc == ELOQ_OK) {
+        target_done(&target);
+        target.record->key.size = (size_t)target.key_size;
+    }
+    end(t, s, &reading);
+    return rc;
+}
+
+/* ---- get_many: several tasks take the next key each, from one snapshot ---- */
+
+struct many {
+    struct shard *shard;
+    struct request *request;
+    struct snapshot *snapshot;
+    size_t next;
+    size_t failed; /* index of the first failure, or SIZE_MAX */
+    struct err *err;
+    struct group helpers;
+};
+
+static void work(struct task *t, struct many *m)
+{
+    const struct request_ask *ask = &m->request->ask;
+
+    while (m->next < ask->many.count) {
+        size_t i = m->next++;
+        int rc = get(t, m->shard, m->snapshot, ask->many.keys[i], &ask->many.records[i]);
+        ask->many.statuses[i] = rc;
+        if (rc < 0 && i < m->failed) {
+            m->failed = i;
+            *m->err = t->err;
+        }
+    }
+}
+
+static void helper_main(struct task *t, void *arg)
+{
+    struct many *m = arg;
+    struct shard *s = m->shard;
+
+    work(t, m);
+    group_done(&m->helpers); /* m may be gone when somebody else runs */
+    shard_task_end(s);
+}
+
+int run_get_many(struct task *t, struct shard *s, struct request *r)
+{
+    struct many m = { .shard = s, .request = r, .failed = SIZE_MAX };
+    size_t count = r->ask.many.count;
+    struct reading reading;
+
+    int rc = begin(t, s, r->ask.part, &reading);
+    if (rc != ELOQ_OK) {
+        for (size_t i = 0; i < count; i++)
+            r->ask.many.statuses[i] = rc;
+        return MIN(rc, ELOQ_OK);
+    }
+    m.err = arena_alloc(&t->arena, sizeof(*m.err));
+    m.snapshot = reading.snapshot;
+    group_init(&m.helpers);
+    if (m.err) {
+        for (size_t i = 1; i < MIN(count, MANY_TASKS_MAX); i++) {
+            if (!shard_try_start(s, helper_main, &m))
+                break;
+            group_add(&m.helpers);
+        }
+        work(t, &m);
+        group_wait(t, &m.helpers);
+        if (m.failed != SIZE_MAX) {
+            t->err = *m.err;
+            rc = t->err.code;
+        }
+    } else {
+        rc = task_no_memory(t);
+        for (size_t i = 0; i < count; i++)
+            r->ask.many.statuses[i] = rc;
+    }
+    end(t, s, &reading);
+    return rc;
+}

@@ -1,0 +1,82 @@
+/* engine/store_host.c -- a host-driven store: the caller's thread is the shard's. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "engine/store.h"
+
+int store_check_thread(const eloq_store *store)
+{
+    if (store->options.host_driven && !pthread_equal(store->owner, pthread_self()))
+        return error_fail(ELOQ_INVALID,
+                          "a host-driven store is for the thread that opened it alone");
+    return ELOQ_OK;
+}
+
+static int check(eloq_store *store)
+{
+    if (!store->options.host_driven)
+        return error_fail(ELOQ_INVALID, "the store is not host-driven");
+    if (shard_current())
+        return error_fail(ELOQ_INVALID, "eloq_run inside done");
+    TRY(store_check_thread(store));
+    if (atomic_load(&store->state) != STORE_OPEN)
+        return error_fail(ELOQ_CLOSED, "store is closed");
+    return ELOQ_OK;
+}
+
+int store_run(eloq_store *store, int wait_ms)
+{
+    TRY(check(store));
+    shard_drive(&store->shards[0],
+                wait_ms < 0 ? UINT64_MAX : (uint64_t)wait_ms * UINT64_C(1000000));
+    return ELOQ_OK;
+}
+
+static int watch(int epoll, int fd)
+{
+    struct epoll_event event = { .events = EPOLLIN };
+
+    if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+        return ELOQ_OK;
+    return error_fail(err_from_errno(errno), "epoll_ctl failed: %s", strerror(errno));
+}
+
+int store_fd(eloq_store *store)
+{
+    TRY(check(store));
+    struct io *io = store->shards[0].io;
+    if (store->host_fd >= 0)
+        return store->host_fd;
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0)
+        return error_fail(err_from_errno(errno), "epoll_create1 failed: %s", strerror(errno));
+    int rc = watch(epoll, io->wake_fd);
+    if (rc == ELOQ_OK)
+        rc = watch(epoll, io->ops->pollfd(io));
+    if (rc < 0) {
+        close(epoll);
+        return rc;
+    }
+    store->host_fd = epoll;
+    shard_rest(&store->shards[0]);
+    return epoll;
+}
+
+int store_next_ms(eloq_store *store)
+{
+    TRY(check(store));
+    uint64_t ns = sched_next_timer_ns(&store->shards[0].sched);
+    if (ns == UINT64_MAX)
+        return -1;
+    uint64_t ms = ns / 1000000 + (ns % 1000000 != 0);
+    return (int)MIN(ms, INT32_MAX);
+}
+
+void store_host_close(eloq_store *store)
+{
+    if (store->host_fd >= 0)
+        close(store->host_fd);
+    store->host_fd = -1;
+}

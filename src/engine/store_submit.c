@@ -1,0 +1,89 @@
+/* engine/store_submit.c -- hand a request to its shard; wait for the answer. */
+#include "engine/store.h"
+#include "engine/waiter.h"
+
+/* Between the two a shard and its inbox stay where they are, unless it answers false. */
+static bool enter(eloq_store *store)
+{
+    atomic_fetch_add(&store->inside, 1);
+    if (atomic_load(&store->state) == STORE_OPEN)
+        return true;
+    atomic_fetch_sub(&store->inside, 1);
+    return false;
+}
+
+static void leave(eloq_store *store)
+{
+    atomic_fetch_sub(&store->inside, 1);
+}
+
+static int push(eloq_store *store, unsigned shard, eloq_op *op, bool wait)
+{
+    int rc = ELOQ_CLOSED;
+
+    if (enter(store)) {
+        rc = inbox_push(&store->shards[shard].inbox, &request_of(op)->item, wait);
+        leave(store);
+    }
+    return rc;
+}
+
+static int refused(eloq_store *store, int rc)
+{
+    if (rc == ELOQ_BUSY)
+        return error_fail(rc, "queue is full queue_depth=%u", store->options.queue_depth);
+    return error_fail(rc, "store is closed");
+}
+
+int store_submit(eloq_store *store, unsigned shard, eloq_op *op)
+{
+    TRY(store_check_thread(store));
+    int rc = push(store, shard, op, false);
+    return rc == ELOQ_OK ? rc : refused(store, rc);
+}
+
+static void op_done(eloq_op *op)
+{
+    waiter_wake(op->user);
+}
+
+/* The calling thread is the shard's: it works until it has its answer. */
+static int drive(eloq_store *store, eloq_op *op, struct waiter *w)
+{
+    struct shard *s = &store->shards[0];
+    int rc;
+
+    while ((rc = push(store, 0, op, false)) == ELOQ_BUSY)
+        shard_step(s, UINT64_MAX);
+    if (rc != ELOQ_OK)
+        return refused(store, rc);
+    while (!atomic_load_explicit(&w->done, memory_order_relaxed))
+        shard_step(s, UINT64_MAX);
+    shard_rest(s);
+    return ELOQ_OK;
+}
+
+int store_call(eloq_store *store, unsigned shard, eloq_op *op)
+{
+    struct waiter w = { 0 };
+    struct request *r = request_of(op);
+
+    if (shard_current())
+        return error_fail(ELOQ_INVALID, "a waiting call inside done");
+    TRY(store_check_thread(store));
+    op->done = op_done;
+    op->user = &w;
+    op->queue = NULL;
+    r->is_waited = true;
+    if (store->options.host_driven) {
+        TRY(drive(store, op, &w));
+    } else {
+        int rc = push(store, shard, op, true);
+        if (rc != ELOQ_OK)
+            return refused(store, rc);
+        waiter_sleep(&w);
+    }
+    if (op->status < 0)
+        *error_last() = r->err;
+    return r->delivery ? r->delivery->run(r->delivery, op->status) : op->status;
+}
