@@ -79,8 +79,8 @@ struct io_req {
 
     /* for the backend */
     struct list link;
-    int64_t progress;         /* bytes already transferred by a continued read or write */
-    struct iovec part[2];     /* scratch for a continued transfer */
+    int64_t progress;     /* bytes already transferred by a continued read or write */
+    struct iovec part[2]; /* scratch for a continued transfer */
     uint64_t scratch[2];
 };
 
@@ -92,13 +92,14 @@ struct io_ops {
     /* Completes what is finished; waits at most wait_ns (0: not at all, UINT64_MAX: for ever) for
      * the first completion or io_wake when nothing is finished yet. */
     void (*poll)(struct io *io, uint64_t wait_ns);
-    /* A descriptor that is readable when a completion waits, -1 if completions never wait. */
+    /* A descriptor that is readable when a completion waits, -1 if completions never wait. Sleep
+     * on it only after a poll with wait_ns 0 that followed the last submit. */
     int (*pollfd)(struct io *io);
     void (*close)(struct io *io); /* nothing may be under way; frees io */
 };
 
 enum io_counter {
-    IO_COUNT_READS,  /* operations on data: one per IO_READ */
+    IO_COUNT_READS, /* operations on data: one per IO_READ */
     IO_COUNT_READ_BYTES,
     IO_COUNT_WRITES,
     IO_COUNT_WRITE_BYTES,
@@ -112,7 +113,7 @@ struct io {
     const struct io_ops *ops;
     struct mem *mem;
     const struct log *log;
-    int wake_fd;       /* eventfd; written by io_wake, drained by poll; -1 in simulation */
+    int wake_fd; /* eventfd; written by io_wake, drained by poll; -1 in simulation */
     size_t in_flight;
     _Atomic uint64_t counters[IO_COUNTERS]; /* written by the shard, read by anybody */
 };
