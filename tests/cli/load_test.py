@@ -30,6 +30,11 @@ def file_as_an_argument(cli):
     cli.gives(0, b"10\n", "count", "t")
     cli.gives(0, b"3\n", "count", "u")
     cli.fails(3, b"cannot open", "load", "t", cli.directory + "/nothing")
+    # A lone word with a slash cannot be a table: it is a dump.
+    with open(cli.directory + "/dump", "wb") as out:
+        out.write(b"w.2\tk\tv\n")
+    cli.ok("load", cli.directory + "/dump")
+    cli.gives(0, b"v\n", "get", "w.2", "k")
 
 
 def last_line_without_newline(cli):

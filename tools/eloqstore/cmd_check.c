@@ -20,13 +20,13 @@ static void print_damage(const struct cli *cli, eloq_part part, const char *file
         json_close(&j);
         return;
     }
-    fputs("damage\t", stdout);
+    out_format("damage\t");
     out_part(part);
-    putchar('\t');
+    out_char('\t');
     out_text(eloq_str(file));
-    printf("\t%" PRIu64 "\t", offset);
+    out_format("\t%" PRIu64 "\t", offset);
     out_text(eloq_str(what));
-    putchar('\n');
+    out_char('\n');
 }
 
 /* Runs on the store's threads, for one partition at a time. */
@@ -74,11 +74,11 @@ static void print_sum(const struct cli *cli, const eloq_checked *sum)
         json_close(&j);
         return;
     }
-    printf("checked %" PRIu64 " pages, %" PRIu64 " keys: ", sum->pages, sum->keys);
+    out_format("checked %" PRIu64 " pages, %" PRIu64 " keys: ", sum->pages, sum->keys);
     if (sum->damages == 0)
-        puts("ok");
+        out_format("%s\n", "ok");
     else
-        printf("%" PRIu64 " damages\n", sum->damages);
+        out_format("%" PRIu64 " damages\n", sum->damages);
 }
 
 int cmd_check(struct cli *cli, int argc, char **argv)

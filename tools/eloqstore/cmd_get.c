@@ -25,12 +25,12 @@ static int run_get(struct cli *cli, const struct arg_part *part, eloq_slice key,
         eloq_slice value = eloq_bytes(record.value.data, record.value.size);
         eloq_item item = { key, value, record.timestamp, record.expire_at };
         if (raw) {
-            fwrite(value.data, 1, value.size, stdout);
+            out_raw(value.data, value.size);
         } else if (cli->json) {
             pair_print(cli, PAIR_JSON, arg_part(part), &item);
         } else {
             out_bytes(cli, value);
-            putchar('\n');
+            out_char('\n');
         }
     } else {
         code = rc < 0 ? cli_status(cli, rc) : not_there(cli, "no such key");

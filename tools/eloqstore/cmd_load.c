@@ -177,10 +177,10 @@ static int open_and_run(struct load *l)
     return code;
 }
 
-/* load [TABLE] [FILE]: a lone word is a TABLE, but for "-". */
+/* load [TABLE] [FILE]: a lone word is a TABLE, unless it cannot be one. */
 static int parse_words(struct load *l, int argc, char **argv, int at, const char *format)
 {
-    if (at < argc && (argc - at == 2 || strcmp(argv[at], "-") != 0))
+    if (at < argc && (argc - at == 2 || (strcmp(argv[at], "-") != 0 && !strchr(argv[at], '/'))))
         l->table_text = argv[at++];
     if (at < argc)
         l->file_text = argv[at];

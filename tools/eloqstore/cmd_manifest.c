@@ -9,28 +9,29 @@
 static void print_id(const char *name, struct page_id id)
 {
     if (id.n == NO_PAGE)
-        printf("  %s none", name);
+        out_format("  %s none", name);
     else
-        printf("  %s %" PRIu32, name, id.n);
+        out_format("  %s %" PRIu32, name, id.n);
 }
 
 static void print_text(const struct manifest_record *r)
 {
     const char *kind = r->is_snapshot ? "snapshot" : r->is_seal ? "seal" : "log";
-    printf("%10" PRIu64 "  %-8s  %" PRIu64 " bytes  checksum %s", r->offset, kind, r->padded_bytes,
-           r->checksum_ok ? "ok" : "WRONG");
+    out_format("%10" PRIu64 "  %-8s  %" PRIu64 " bytes  checksum %s", r->offset, kind,
+               r->padded_bytes, r->checksum_ok ? "ok" : "WRONG");
     print_id("root", r->root[0]);
     print_id("ttl root", r->root[1]);
     if (r->is_snapshot)
-        printf("  pages %" PRIu32 "  free %" PRIu32 "  next place %" PRIu64 "  dictionary %" PRIu32
-               " bytes",
-               r->value_count, r->freed_count, r->max_place, r->dict_size);
+        out_format("  pages %" PRIu32 "  free %" PRIu32 "  next place %" PRIu64
+                   "  dictionary %" PRIu32 " bytes",
+                   r->value_count, r->freed_count, r->max_place, r->dict_size);
     else
-        printf("  changes %" PRIu32 "  freed %" PRIu32, r->value_count, r->freed_count);
-    printf("  terms %" PRIu32, r->term_count);
+        out_format("  changes %" PRIu32 "  freed %" PRIu32, r->value_count, r->freed_count);
+    out_format("  terms %" PRIu32, r->term_count);
     if (r->has_sequence)
-        printf("  id %016" PRIx64 "  number %" PRIu64, r->sequence.manifest_id, r->sequence.number);
-    putchar('\n');
+        out_format("  id %016" PRIx64 "  number %" PRIu64, r->sequence.manifest_id,
+                   r->sequence.number);
+    out_char('\n');
 }
 
 static void json_id(struct json *j, const char *name, struct page_id id)
@@ -91,15 +92,16 @@ static int print_state(struct inspect *in, struct inspect_part *p)
     uint64_t mapped = 0;
     for (uint32_t i = 0; i < s->page_count; i++)
         mapped += s->values[i] != MAPPING_FREE;
-    printf("%s of ", p->manifest_name);
+    out_format("%s of ", p->manifest_name);
     out_part(p->part);
-    printf(": %" PRIu32 " records", s->record_count);
+    out_format(": %" PRIu32 " records", s->record_count);
     print_id("root", s->root[0]);
     print_id("ttl root", s->root[1]);
-    printf("  pages %" PRIu64 " used, %" PRIu64 " free  next place %" PRIu64 "  end %" PRIu64 "\n",
-           mapped, s->page_count - mapped, s->max_place, s->valid_end);
+    out_format("  pages %" PRIu64 " used, %" PRIu64 " free  next place %" PRIu64 "  end %" PRIu64
+               "\n",
+               mapped, s->page_count - mapped, s->max_place, s->valid_end);
     if (s->damaged_tail_at != UINT64_MAX)
-        printf("damaged tail at %" PRIu64 ", not replayed\n", s->damaged_tail_at);
+        out_format("damaged tail at %" PRIu64 ", not replayed\n", s->damaged_tail_at);
     return CLI_DONE;
 }
 

@@ -46,19 +46,19 @@ static void show_head(const struct shown *s)
         json_close(&j);
         return;
     }
-    printf("page %" PRIu32 " of ", s->id);
+    out_format("page %" PRIu32 " of ", s->id);
     out_part(s->part->part);
-    printf("\n  place     %" PRIu64 ": %s, offset %" PRIu64 "\n", s->place.n, name, offset);
-    printf("  checksum  %s\n", is_good ? "ok" : "WRONG");
-    printf("  type      %s\n", type_name(page_type(s->page)));
+    out_format("\n  place     %" PRIu64 ": %s, offset %" PRIu64 "\n", s->place.n, name, offset);
+    out_format("  checksum  %s\n", is_good ? "ok" : "WRONG");
+    out_format("  type      %s\n", type_name(page_type(s->page)));
 }
 
 static void print_link(const char *name, struct page_id id)
 {
     if (id.n == NO_PAGE)
-        printf("  %-9s none\n", name);
+        out_format("  %-9s none\n", name);
     else
-        printf("  %-9s %" PRIu32 "\n", name, id.n);
+        out_format("  %-9s %" PRIu32 "\n", name, id.n);
 }
 
 static void show_entry(const struct shown *s, const struct entry *e)
@@ -76,20 +76,20 @@ static void show_entry(const struct shown *s, const struct entry *e)
         json_close(&j);
         return;
     }
-    fputs("    ", stdout);
+    out_format("    ");
     out_bytes(s->cli, e->key);
-    printf("  %zu bytes", e->value.size);
+    out_format("  %zu bytes", e->value.size);
     if (e->is_overflow) {
-        fputs(": overflow pages", stdout);
+        out_format(": overflow pages");
         for (size_t i = 0; i + 4 <= e->value.size; i += 4)
-            printf(" %" PRIu32, get_u32((const uint8_t *)e->value.data + i));
+            out_format(" %" PRIu32, get_u32((const uint8_t *)e->value.data + i));
     }
     if (e->compression != COMPRESSION_NONE)
-        printf("  compressed (%s)", compressions[e->compression]);
-    printf("  timestamp %" PRIu64, e->timestamp);
+        out_format("  compressed (%s)", compressions[e->compression]);
+    out_format("  timestamp %" PRIu64, e->timestamp);
     if (e->expire_at)
-        printf("  expires %" PRIu64, e->expire_at);
-    putchar('\n');
+        out_format("  expires %" PRIu64, e->expire_at);
+    out_char('\n');
 }
 
 static int show_leaf(const struct shown *s)
@@ -102,7 +102,7 @@ static int show_leaf(const struct shown *s)
     if (!s->cli->json) {
         print_link("previous", leaf.prev);
         print_link("next", leaf.next);
-        printf("  restarts  %" PRIu32 "\n  entries\n", leaf.restart_count);
+        out_format("  restarts  %" PRIu32 "\n  entries\n", leaf.restart_count);
     }
     leaf_cursor_init(&cursor, &leaf, s->key);
     while ((rc = leaf_next(&cursor)) == ELOQ_OK)
@@ -118,8 +118,8 @@ static int show_index(const struct shown *s)
     if (rc != ELOQ_OK)
         return rc;
     if (!s->cli->json)
-        printf("  restarts  %" PRIu32 "\n  children, each with the first key it may hold\n",
-               index.restart_count);
+        out_format("  restarts  %" PRIu32 "\n  children, each with the first key it may hold\n",
+                   index.restart_count);
     index_cursor_init(&cursor, &index, s->key);
     while ((rc = index_next(&cursor)) == ELOQ_OK) {
         if (s->cli->json) {
@@ -129,9 +129,9 @@ static int show_index(const struct shown *s)
             json_bytes(&j, s->cli, "separator", cursor.separator);
             json_close(&j);
         } else {
-            printf("    %-8" PRIu32 "  ", cursor.child.n);
+            out_format("    %-8" PRIu32 "  ", cursor.child.n);
             out_bytes(s->cli, cursor.separator);
-            putchar('\n');
+            out_char('\n');
         }
     }
     return rc;
@@ -151,10 +151,10 @@ static int show_overflow(const struct shown *s)
         json_close(&j);
         return ELOQ_OK;
     }
-    printf("  value     %zu bytes\n  goes on   ", o.bytes.size);
+    out_format("  value     %zu bytes\n  goes on   ", o.bytes.size);
     for (uint32_t i = 0; i < o.id_count; i++)
-        printf("%s%" PRIu32, i ? " " : "in pages ", overflow_id(o.ids, i).n);
-    puts(o.id_count ? "" : "no");
+        out_format("%s%" PRIu32, i ? " " : "in pages ", overflow_id(o.ids, i).n);
+    out_format("%s\n", o.id_count ? "" : "no");
     return ELOQ_OK;
 }
 

@@ -125,7 +125,7 @@ int cmd_count(struct cli *cli, int argc, char **argv)
         json_u64(&j, "keys", count);
         json_close(&j);
     } else {
-        printf("%" PRIu64 "\n", count);
+        out_format("%" PRIu64 "\n", count);
     }
     return CLI_DONE;
 }

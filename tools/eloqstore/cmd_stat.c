@@ -35,9 +35,9 @@ static void print_figure(struct printer *p, const char *name, uint64_t value)
     if (p->cli->json)
         json_u64(&p->json, name, value);
     else if (p->is_table)
-        printf("%-32s %15" PRIu64 "\n", name, value);
+        out_format("%-32s %15" PRIu64 "\n", name, value);
     else
-        printf("%s\t%" PRIu64 "\n", name, value);
+        out_format("%s\t%" PRIu64 "\n", name, value);
 }
 
 /* Levels from a root down its leftmost pages. */

@@ -27,10 +27,10 @@ static void print_row(const struct cli *cli, eloq_part part, bool is_counted, ui
     }
     out_part(part);
     if (is_counted)
-        printf("\t%" PRIu64, keys);
+        out_format("\t%" PRIu64, keys);
     else
-        fputs("\t?", stdout);
-    printf("\t%" PRIu64 "\n", bytes);
+        out_format("\t?");
+    out_format("\t%" PRIu64 "\n", bytes);
 }
 
 static int run(struct cli *cli, struct inspect *in, const struct part_list *list, bool always)

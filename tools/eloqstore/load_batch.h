@@ -11,8 +11,9 @@
 #include "load_input.h"
 
 #define LOAD_FLIGHTS 4
-#define LOAD_BATCH_BYTES_MAX (UINT64_C(8) << 20) /* ends a batch early: bounds what is in memory \
-                                                  */
+#define LOAD_BATCH_BYTES_MAX                                            \
+    (UINT64_C(8) << 20) /* ends a batch early: bounds what is in memory \
+                         */
 
 /* The part of a batch that goes to one partition: one write. */
 struct load_write {

@@ -27,11 +27,12 @@ const struct command cli_commands[] = {
       "[TABLE] [FILE] [--format tsv|json] [--batch N] [--skip N] [--sync-each] [--ack FILE]",
       "store pairs from a file, in durable batches",
       "Lines are: key TAB value [TAB timestamp [TAB expiry]], with the escapes that scan and dump\n"
-      "write. Without TABLE (then FILE is - or absent) a column table.partition comes first, as\n"
-      "dump writes it. FILE - or none is standard input. --batch N lines (1000) are one durable\n"
-      "batch; a key that repeats ends the batch before it. --skip N resumes: an interrupted load\n"
-      "says how many lines are durable. --sync-each keeps one batch in flight instead of several.\n"
-      "--ack FILE gets the number of durable lines, a line after each batch.\n",
+      "write. Without TABLE a column table.partition comes first, as dump writes it (a lone\n"
+      "word is a TABLE unless it has a slash in it). FILE - or none is standard input.\n"
+      "--batch N lines (1000) are one durable batch; a key that repeats ends the batch before it.\n"
+      "--skip N resumes: an interrupted load says how many lines are durable. --sync-each keeps\n"
+      "one batch in flight instead of several. --ack FILE gets the number of durable lines, a\n"
+      "line after each batch.\n",
       cmd_load },
     { "dump", "[TABLE] [--format tsv|json|digest] [--expired]", "print everything, in key order",
       "tsv: table.partition, key, value, timestamp, expiry. digest: the key in hex, XXH3-64 of "

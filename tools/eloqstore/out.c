@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -16,21 +17,30 @@ static void note_error(void)
         write_errno = errno ? errno : EIO;
 }
 
-static void out_raw(const char *data, size_t size)
+void out_raw(const void *data, size_t size)
 {
     if (size != 0 && fwrite_unlocked(data, 1, size, stdout) != size)
         note_error();
 }
 
-static void out_char(char c)
+void out_char(char c)
 {
     if (putc_unlocked(c, stdout) == EOF)
         note_error();
 }
 
+void out_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (vprintf(format, args) < 0)
+        note_error();
+    va_end(args);
+}
+
 bool out_is_open(void)
 {
-    return write_errno == 0 && !ferror(stdout);
+    return write_errno == 0;
 }
 
 int out_finish(int code)
@@ -93,7 +103,7 @@ void out_bytes(const struct cli *cli, eloq_slice bytes)
 void out_part(eloq_part part)
 {
     out_text(eloq_str(part.table));
-    printf(".%" PRIu32, part.partition);
+    out_format(".%" PRIu32, part.partition);
 }
 
 /* Whether the bytes are UTF-8: shortest forms, no surrogates, nothing above U+10FFFF. */
@@ -135,7 +145,7 @@ static void json_string(eloq_slice text)
         } else if (c == '\t') {
             out_raw("\\t", 2);
         } else if (c < 0x20 || c == 0x7f) {
-            printf("\\u%04x", c);
+            out_format("\\u%04x", c);
         } else {
             out_char((char)c);
         }
@@ -148,7 +158,7 @@ static void json_name(struct json *j, const char *name, const char *suffix)
     if (j->has_member)
         out_char(',');
     j->has_member = true;
-    printf("\"%s%s\":", name, suffix);
+    out_format("\"%s%s\":", name, suffix);
 }
 
 void json_open(struct json *j)
@@ -166,13 +176,13 @@ void json_close(struct json *j)
 void json_u64(struct json *j, const char *name, uint64_t value)
 {
     json_name(j, name, "");
-    printf("%" PRIu64, value);
+    out_format("%" PRIu64, value);
 }
 
 void json_bool(struct json *j, const char *name, bool value)
 {
     json_name(j, name, "");
-    printf("%s", value ? "true" : "false");
+    out_format("%s", value ? "true" : "false");
 }
 
 void json_null(struct json *j, const char *name)

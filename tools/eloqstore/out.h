@@ -1,6 +1,6 @@
 /* eloqstore/out.h -- standard output: escapes, hex, and a small JSON writer.
  *
- * Failures to write are remembered by stdio and dealt with once, by out_finish(). */
+ * Failures to write are remembered and dealt with once, by out_finish(). */
 #pragma once
 
 #include "cli.h"
@@ -10,6 +10,9 @@ bool out_is_open(void);
 /* Flushes. 0, or the exit code to end with: a broken pipe is a quiet 0. */
 int out_finish(int code);
 
+void out_raw(const void *data, size_t size);
+void out_char(char c);
+void out_format(const char *format, ...) PRINTF_LIKE(1, 2);
 /* \t \n \r \\ \xNN for what is not printable ASCII. */
 void out_text(eloq_slice bytes);
 void out_hex(eloq_slice bytes);

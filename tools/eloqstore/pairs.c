@@ -28,29 +28,29 @@ void pair_print(const struct cli *cli, enum pair_format format, eloq_part part,
     switch (format) {
     case PAIR_SHORT:
         out_bytes(cli, item->key);
-        putchar('\t');
+        out_char('\t');
         out_bytes(cli, item->value);
-        putchar('\n');
+        out_char('\n');
         break;
     case PAIR_KEYS:
         out_bytes(cli, item->key);
-        putchar('\n');
+        out_char('\n');
         break;
     case PAIR_TSV:
         out_part(part);
-        putchar('\t');
+        out_char('\t');
         out_bytes(cli, item->key);
-        putchar('\t');
+        out_char('\t');
         out_bytes(cli, item->value);
-        printf("\t%" PRIu64 "\t%" PRIu64 "\n", item->timestamp, item->expire_at);
+        out_format("\t%" PRIu64 "\t%" PRIu64 "\n", item->timestamp, item->expire_at);
         break;
     case PAIR_DIGEST:
         out_part(part);
-        putchar('\t');
+        out_char('\t');
         out_hex(item->key);
-        printf("\t%016" PRIx64 "\t%zu\t%" PRIu64 "\t%" PRIu64 "\n",
-               checksum64(item->value.data, item->value.size), item->value.size, item->timestamp,
-               item->expire_at);
+        out_format("\t%016" PRIx64 "\t%zu\t%" PRIu64 "\t%" PRIu64 "\n",
+                   checksum64(item->value.data, item->value.size), item->value.size,
+                   item->timestamp, item->expire_at);
         break;
     case PAIR_JSON:
     case PAIR_JSON_KEYS:
