@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/slice.h"
+
 static void set_paths(struct harness *h, const char *paths)
 {
     while (*paths != '\0') {
@@ -148,6 +150,43 @@ static int close_part(struct task *t, void *arg)
 void harness_close(struct harness *h, struct part *p)
 {
     harness_run(h, close_part, p);
+}
+
+struct writing {
+    struct part *part;
+    struct tree_op *ops;
+    size_t count;
+    uint64_t now_us;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct tree_op *x = a, *y = b;
+    int order = slice_compare(x->key, y->key);
+    return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static int write_batch(struct task *t, void *arg)
+{
+    struct writing *w = arg;
+    struct wtx wtx;
+    TRY(wtx_begin(t, w->part, &wtx));
+    int rc = tree_apply(t, &wtx, w->ops, w->count, w->now_us);
+    if (rc < 0) {
+        wtx_abort(t, &wtx);
+        return rc;
+    }
+    return wtx_commit(t, &wtx);
+}
+
+int harness_write(struct harness *h, struct part *p, struct tree_op *ops, size_t count,
+                  uint64_t now_us)
+{
+    struct writing w = { p, ops, count, now_us };
+    for (size_t i = 0; i < count; i++)
+        ops[i].order = (uint32_t)i;
+    qsort(ops, count, sizeof(*ops), by_key);
+    return harness_run(h, write_batch, &w);
 }
 
 static void *value_buffer(void *user, uint64_t size)

@@ -46,6 +46,10 @@ int harness_open(struct harness *h, const char *table, uint32_t partition, bool 
                  struct part **ret);
 void harness_close(struct harness *h, struct part *p);
 
+/* Applies and commits a batch: sorts it first. ELOQ_OK or a failure. */
+int harness_write(struct harness *h, struct part *p, struct tree_op *ops, size_t count,
+                  uint64_t now_us);
+
 /* A sink that keeps the pair. */
 struct kept {
     uint8_t *key, *value;
