@@ -24,7 +24,7 @@ static int failed(const char *what)
 
 static void make_pair(uint64_t n, char *key, char *value)
 {
-    snprintf(key, 17, "%016llu", (unsigned long long)n);
+    snprintf(key, 17, "%016llu", (unsigned long long)(n % 10000000000000000u));
     memset(value, 'v', 100);
     memcpy(value, key, 16);
 }
