@@ -134,7 +134,7 @@ static void check_stands_on(struct leaf_cursor *c, const struct fixture *f, size
 {
     ck_assert_msg(slice_equal(c->entry.key, f->keys[i]), "seed=%" PRIu64, seed);
     ck_assert_uint_eq(c->entry.timestamp, 1000 + i);
-    for (int n = 0; n < 20 && ++i < f->count; n++) {
+    for (int n = 0; n < 4 && ++i < f->count; n++) {
         ck_assert_msg(leaf_next(c) == ELOQ_OK, "seed=%" PRIu64, seed);
         ck_assert_msg(slice_equal(c->entry.key, f->keys[i]), "seed=%" PRIu64, seed);
         ck_assert_uint_eq(c->entry.timestamp, 1000 + i);
@@ -148,7 +148,7 @@ START_TEST(seek_and_floor_find_what_a_linear_search_finds)
     struct rand r;
     uint64_t seed = start_seed(&r, "leaf_seek");
     struct fixture *f = xmalloc(sizeof(*f));
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 100; round++) {
         fixture_init(f, &r);
         struct leaf_cursor c;
         leaf_cursor_init(&c, &f->leaf, f->key);
