@@ -45,7 +45,6 @@ void store_unref(eloq_store *store)
 {
     if (atomic_fetch_sub_explicit(&store->refs, 1, memory_order_acq_rel) > 1)
         return;
-    mem_free(&store->mem, store->threads);
     mem_free(&store->mem, store->shards);
     DCHECK(atomic_load(&store->mem.total) == 0); /* nothing was leaked */
     pthread_cond_destroy(&store->started);
@@ -192,6 +191,8 @@ static void close_rest(eloq_store *store)
     store_files_deinit(&store->files);
     memory_disk_free(store->disk);
     store->disk = NULL;
+    mem_free(&store->mem, store->threads);
+    store->threads = NULL;
     atomic_store(&store->state, STORE_CLOSED);
 }
 
@@ -247,6 +248,7 @@ int store_close(eloq_store *store)
         return error_fail(ELOQ_CLOSED, "store is closed");
     close_doors(store);
     if (store->options.host_driven) {
+        shard_step(&store->shards[0], 0); /* what is in the inbox still */
         while (!shard_is_idle(&store->shards[0]))
             shard_step(&store->shards[0], UINT64_MAX);
         shard_close(&store->shards[0]);

@@ -38,7 +38,8 @@ static int watch(int epoll, int fd)
 {
     struct epoll_event event = { .events = EPOLLIN };
 
-    if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+    if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0
+        || errno == EEXIST) /* a backend may wake by its only descriptor */
         return ELOQ_OK;
     return error_fail(err_from_errno(errno), "epoll_ctl failed: %s", strerror(errno));
 }
