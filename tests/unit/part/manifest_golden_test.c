@@ -1,5 +1,5 @@
-/* tests/unit/part/manifest_golden_test.c -- the stores the reference wrote: every manifest replays, every
- * mapped page is sound. */
+/* tests/unit/part/manifest_golden_test.c -- the stores the reference wrote: every manifest replays,
+ * every mapped page is sound. */
 #include <dirent.h>
 #include <limits.h>
 
