@@ -45,6 +45,7 @@ int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms)
 /* Keys of the TTL tree, collected until enough have expired. */
 struct expired {
     struct task *t;
+    struct arena keys;
     uint64_t now_ms;
     struct tree_op *ops; /* room for `limit` */
     uint64_t *expiries;  /* of ops, in TTL order */
@@ -64,7 +65,7 @@ static int collect(void *user, const struct tree_pair *pair)
         return ELOQ_FETCH;
     }
     size_t size = pair->key.size - TTL_PREFIX;
-    void *key = arena_copy(&e->t->arena, bytes + TTL_PREFIX, size);
+    void *key = arena_copy(&e->keys, bytes + TTL_PREFIX, size);
     if (!key)
         return task_no_memory(e->t);
     e->expiries[e->count] = expire_at;
@@ -166,7 +167,9 @@ int tree_clean_expired(struct task *t, struct wtx *w, uint64_t now_ms, size_t li
     struct expired e = { .t = t, .now_ms = now_ms, .limit = MAX(limit, 1) };
     e.ops = arena_alloc(&t->arena, e.limit * sizeof(*e.ops));
     e.expiries = arena_alloc(&t->arena, e.limit * sizeof(*e.expiries));
+    arena_init(&e.keys, w->base->part->env->mem);
     int rc = e.ops && e.expiries ? clean(t, w, &e) : task_no_memory(t);
+    arena_free(&e.keys);
     arena_reset(&t->arena, mark);
     if (rc < 0)
         return rc;

@@ -52,7 +52,7 @@ struct tree_scan {
 };
 
 /* Receives pairs of a step; answers ELOQ_OK, ELOQ_FETCH (it is full: this one was taken, stop) or a
- * failure. key and value are lent. */
+ * failure. key and value are lent; what it keeps must not be of the task's arena. */
 typedef int tree_scan_take(void *user, const struct tree_pair *pair);
 
 /* Copies the bounds and takes a reference on the snapshot. ELOQ_OK or ELOQ_NO_MEMORY. */
