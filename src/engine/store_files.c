@@ -192,6 +192,22 @@ static int write_record(struct task *t, struct io *io, struct store_files *f, ui
     return whole_replace(t, io, dir, path, text, size, &unknown);
 }
 
+/* What stands here may have been made by a process that was killed before it was flushed: it is
+ * durable before anything is built on it. Without a record nobody knows which directories above are
+ * new. */
+static int sync_found(struct task *t, struct io *io, const char *path, bool has_record)
+{
+    char inner[PATH_MAX];
+
+    if (!has_record)
+        return whole_sync_up(t, io, path);
+    snprintf(inner, sizeof(inner), "%s/" RECORD_DIR, path);
+    int rc = io_sync_dir(t, io, inner);
+    if (rc >= 0)
+        rc = io_sync_dir(t, io, path);
+    return rc < 0 ? io_fail(t, "fsync of directory", rc, path, 0) : ELOQ_OK;
+}
+
 /* Makes the path if it may, looks at it, locks it. */
 static int open_path(struct task *t, struct io *io, struct store_files *f, uint32_t index,
                      const struct store_files_want *want, struct survey *s)
@@ -217,7 +233,8 @@ static int open_path(struct task *t, struct io *io, struct store_files *f, uint3
         if (rc < 0 && t->err.sys_errno != ENOENT)
             return rc;
     }
-    return read_record(t, io, f, index, s);
+    TRY(read_record(t, io, f, index, s));
+    return want->read_only ? ELOQ_OK : sync_found(t, io, path, s->has_record);
 }
 
 /* Whether the records say that these paths, in this order, are one store. */

@@ -151,3 +151,20 @@ int whole_mkdirs(struct task *t, struct io *io, const char *path)
         rc = io_mkdir(t, io, part);
     }
 }
+
+int whole_sync_up(struct task *t, struct io *io, const char *path)
+{
+    char part[PATH_MAX];
+
+    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+        return io_fail(t, "fsync", -ENAMETOOLONG, path, 0);
+    for (;;) {
+        int rc = io_sync_dir(t, io, part);
+        if (rc < 0 && rc != -EACCES && rc != -EPERM)
+            return io_fail(t, "fsync of directory", rc, part, 0);
+        char *slash = parent_end(part);
+        if (!slash || part[1] == '\0')
+            return ELOQ_OK;
+        slash[slash == part] = '\0';
+    }
+}

@@ -224,16 +224,25 @@ static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
         fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
 }
 
-/* Which state the store is in: `acknowledged`, or the one that was under way. */
-static unsigned find_state(struct run *run, unsigned acknowledged)
+/* What a cut may leave: the last acknowledged state, or a later one that was under way. */
+struct allowed {
+    unsigned acknowledged, last;
+};
+
+/* Which of them the store is in. */
+static unsigned find_state(struct run *run, struct allowed allowed)
 {
     if (eloq_check(run->db, part, on_finding, NULL, NULL) < 0)
         fail("check");
-    if (holds(run, &run->script->states[acknowledged]))
-        return acknowledged;
-    if (!holds(run, &run->script->states[acknowledged + 1]))
-        fail("neither the acknowledged state nor the one under way");
-    return acknowledged + 1;
+    for (unsigned k = allowed.acknowledged; k <= allowed.last; k++)
+        if (holds(run, &run->script->states[k]))
+            return k;
+    if (arg.verbose)
+        for (unsigned k = 0; k < STATES; k++)
+            if (holds(run, &run->script->states[k]))
+                fprintf(stderr, "it is state %u, not one of %u to %u\n", k, allowed.acknowledged,
+                        allowed.last);
+    fail("neither the acknowledged state nor the one under way");
 }
 
 static void must_open(struct run *run)
@@ -245,10 +254,10 @@ static void must_open(struct run *run)
 /* ---- rows ---- */
 
 /* After a cut: opens, is right, takes a batch, is right again after another opening. */
-static void recover(struct run *run, unsigned acknowledged)
+static void recover(struct run *run, struct allowed allowed)
 {
     must_open(run);
-    unsigned at = find_state(run, acknowledged);
+    unsigned at = find_state(run, allowed);
     if (write_batches(run, at, at + 1) != at + 1)
         fail("takes no batch");
     if (!holds(run, &run->script->states[at + 1]))
@@ -261,50 +270,54 @@ static void recover(struct run *run, unsigned acknowledged)
     tried++;
 }
 
-static void on_copy(const struct run *run, struct rand *r, enum sim_cut how, unsigned acknowledged,
-                    uint64_t again)
+/* Opens, finds the state and writes batches until the disk stops (or `count` are written). What was
+ * found is promised only once a batch on top of it is acknowledged. */
+static struct allowed go_on(struct run *run, struct allowed allowed, unsigned count)
+{
+    eloq_record record = { 0 };
+    if (open_store(run) < 0)
+        return allowed;
+    if (eloq_get(run->db, part, eloq_str("key0001"), &record) >= 0) {
+        unsigned at = find_state(run, allowed);
+        unsigned done = write_batches(run, at, at + count);
+        if (done > at)
+            allowed.acknowledged = done;
+        allowed.last = done < at + count ? done + 1 : done;
+    }
+    eloq_record_free(&record);
+    close_store(run);
+    return allowed;
+}
+
+/* The power goes, and with `again` once more, during recovery and the batch after it. */
+static void cut(const struct run *run, struct rand *r, enum sim_cut how, struct allowed allowed,
+                uint64_t again)
 {
     struct run copy = *run;
     copy.db = NULL;
     copy.disk = sim_disk_copy(run->disk);
     where_cut = how;
     sim_disk_power_cut(copy.disk, r, how);
-    if (again > 0) { /* the power goes again, during recovery and the batch after it */
+    if (again > 0) {
         sim_disk_stop_after(copy.disk, again);
-        if (open_store(&copy) == ELOQ_OK) {
-            eloq_record record = { 0 };
-            if (eloq_get(copy.db, part, eloq_str("key0001"), &record) >= 0) {
-                unsigned at = holds(&copy, &run->script->states[acknowledged]) ? acknowledged
-                                                                               : acknowledged + 1;
-                acknowledged = write_batches(&copy, at, at + 1);
-            }
-            eloq_record_free(&record);
-        }
-        close_store(&copy);
+        allowed = go_on(&copy, allowed, 1);
         sim_disk_power_cut(copy.disk, r, (enum sim_cut)rand_below(r, SIM_CUTS));
     }
-    recover(&copy, acknowledged);
+    recover(&copy, allowed);
     sim_disk_free(copy.disk);
 }
 
 /* Killed, restarted on what the kernel shows, more batches, stopped, then the power goes. */
-static void kill_restart(const struct run *run, struct rand *r, unsigned acknowledged)
+static void kill_restart(const struct run *run, struct rand *r, struct allowed allowed)
 {
     struct run copy = *run;
     copy.db = NULL;
     copy.disk = sim_disk_copy(run->disk);
     sim_disk_kill(copy.disk);
-    must_open(&copy);
-    unsigned at = find_state(&copy, acknowledged);
     sim_disk_stop_after(copy.disk, rand_below(r, 60));
-    unsigned more = write_batches(&copy, at, at + BATCHES - 1);
-    close_store(&copy);
-    /* Nothing was acknowledged since the restart: then only what was before the kill is promised,
-     * and the state the restart showed is the one under way. */
-    if (more == at)
-        more = acknowledged;
+    allowed = go_on(&copy, allowed, BATCHES - 1);
     for (enum sim_cut how = 0; how < SIM_CUTS; how++)
-        on_copy(&copy, r, how, more, 0);
+        cut(&copy, r, how, allowed, 0);
     sim_disk_free(copy.disk);
 }
 
@@ -319,20 +332,21 @@ static bool stop_at(struct script *script, uint64_t n)
     rand_seed(&r, script->seed * 100000 + n);
     sim_clock_init(&run.clock, WALL_US);
     sim_disk_stop_after(run.disk, n);
-    unsigned acknowledged = 0;
+    struct allowed allowed = { 0, 1 };
     if (open_store(&run) == ELOQ_OK)
-        acknowledged = write_batches(&run, 0, BATCHES);
+        allowed.acknowledged = write_batches(&run, 0, BATCHES);
+    allowed.last = MIN(allowed.acknowledged + 1, BATCHES);
     bool stopped = sim_disk_stopped(run.disk);
     close_store(&run);
 
     where = "power cut";
     for (enum sim_cut how = 0; how < SIM_CUTS; how++)
-        on_copy(&run, &r, how, acknowledged, 0);
+        cut(&run, &r, how, allowed, 0);
     where = "power cut during recovery";
     for (enum sim_cut how = 0; how < SIM_CUTS; how++)
-        on_copy(&run, &r, how, acknowledged, 1 + rand_below(&r, 30));
+        cut(&run, &r, how, allowed, 1 + rand_below(&r, 30));
     where = "killed, restarted, power cut";
-    kill_restart(&run, &r, acknowledged);
+    kill_restart(&run, &r, allowed);
     sim_disk_free(run.disk);
     return stopped;
 }
