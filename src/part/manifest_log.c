@@ -182,7 +182,7 @@ int manifest_log_repair(struct task *t, struct part *p)
     /* Whatever failed concerned pages that the current snapshot does not use; those it does use
      * were flushed when they were committed. */
     p->files.sync_failed = false;
-    int rc = pagefiles_sync(t, &p->files);
+    int rc = part_sync_pages(t, p);
     if (rc == ELOQ_OK)
         rc = manifest_log_replace(t, p, p->current);
     if (rc < 0 && !can_pass(rc))

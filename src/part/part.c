@@ -109,6 +109,23 @@ uint64_t part_footprint(const struct part *p)
            + p->files.terms.capacity * sizeof(struct term_entry);
 }
 
+int part_sync_pages(struct task *t, struct part *p)
+{
+    bool tries_names = p->files.dir_unsynced && !p->files.sync_failed;
+    int rc = pagefiles_sync(t, &p->files);
+
+    if (rc == ELOQ_OK)
+        return ELOQ_OK;
+    p->unknown = true;
+    /* The pages of this write are given up. But the name of a new file, once a flush of its
+     * directory has failed, may be lost without the system saying so again: the file must not be
+     * used. */
+    if (tries_names && p->files.dir_unsynced && rc != ELOQ_NO_MEMORY && rc != ELOQ_BUSY)
+        p->broken = true;
+    err_part(&t->err, p->table, p->partition);
+    return rc;
+}
+
 int part_fail(struct task *t, const struct part *p, int code, const char *what)
 {
     task_fail(t, code, "%s table=%s partition=%u", what, p->table, p->partition);

@@ -57,7 +57,8 @@ struct part {
     uint64_t terms_listed; /* every file id below has an entry on disk */
     bool padding_missing;
     bool found_unsynced; /* loaded from disk and not flushed since: flush before the first write */
-    bool unknown;        /* a manifest write failed: nobody knows what is on disk */
+    bool unknown;        /* a manifest write failed: nobody knows what is on disk. No file of the
+                            partition may be removed meanwhile */
     bool broken;         /* and rewriting it failed too: no write until reopened */
     bool is_prepared;    /* no manifest yet, but its directory is ready for the first commit */
     int manifest_fd;     /* the live manifest for appending, -1: opened when needed */
@@ -85,6 +86,9 @@ uint64_t part_footprint(const struct part *p);
  * place in the list. `freed` may be NULL. */
 void part_install(struct part *p, struct snapshot *next, struct mapping_node *dead_nodes,
                   struct garbage_block *freed);
+/* Makes all written pages durable, and the names of new files. On failure p->unknown is set, and
+ * p->broken if names may be lost. */
+int part_sync_pages(struct task *t, struct part *p);
 /* Fails the task with words naming the partition. */
 int part_fail(struct task *t, const struct part *p, int code, const char *what);
 /* Path of the live manifest. */

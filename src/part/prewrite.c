@@ -18,11 +18,15 @@ static int fail(struct task *t, struct part *p, const char *verb, int64_t result
     return rc;
 }
 
+/* When it fails, the names in the directory may be lost without the system saying so again. */
 static int sync_directory(struct task *t, struct part *p, const char *path)
 {
     int rc = io_sync_dir(t, p->env->io, path);
 
-    return rc < 0 ? fail(t, p, "fsync of directory", rc, path) : ELOQ_OK;
+    if (rc == 0)
+        return ELOQ_OK;
+    p->broken = true;
+    return fail(t, p, "fsync of directory", rc, path);
 }
 
 /* The data files that hold pages. Yields; writes are kept away by the caller being the writer. */

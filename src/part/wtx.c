@@ -295,12 +295,7 @@ static int make_durable(struct task *t, struct wtx *w)
     w->next->root[TREE_TTL] = w->root[TREE_TTL];
     w->next->dict = dict_ref(w->base->dict);
 
-    int rc = pagefiles_sync(t, &p->files);
-    if (rc < 0) {
-        p->unknown = true;
-        err_part(&t->err, p->table, p->partition);
-        return rc;
-    }
+    TRY(part_sync_pages(t, p));
     return write_manifest(t, w);
 }
 
@@ -360,7 +355,7 @@ int wtx_commit(struct task *t, struct wtx *w)
     }
     p->env->commit_failures++;
     wtx_abort(t, w);
-    if (p->unknown) {
+    if (p->unknown && !p->broken) {
         /* The repair may fail in its own words; the caller gets those of the first failure. */
         struct arena_mark mark = arena_mark(&t->arena);
         struct err *first = arena_copy(&t->arena, &t->err, sizeof(t->err));
