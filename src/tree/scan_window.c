@@ -108,10 +108,14 @@ static int list_page(struct listing *l, const struct index *index, const struct 
         rc = index_next(&c);
         if (rc < 0)
             return rc;
-        eloq_slice upper = rc == ELOQ_OK ? c.separator : d->upper;
+        bool is_last = rc == ELOQ_END;
+        eloq_slice upper = is_last ? d->upper : c.separator;
         if (upper.size != 0 && slice_compare(lower, upper) >= 0)
             return ELOQ_CORRUPTED;
-        if (!list_child(l, child, lower, upper) || rc == ELOQ_END)
+        /* Or the fence would jump over the children to the right. */
+        if (!is_last && d->upper.size != 0 && slice_compare(upper, d->upper) >= 0)
+            return ELOQ_CORRUPTED;
+        if (!list_child(l, child, lower, upper) || is_last)
             return ELOQ_OK;
         memcpy(lower_buffer, upper.data, upper.size);
         lower = eloq_bytes(lower_buffer, upper.size);
