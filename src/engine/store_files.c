@@ -50,14 +50,17 @@ static int add_path(struct store_files *f, const char *text, size_t size, struct
     if (text[0] != '/' && !getcwd(cwd, sizeof(cwd)))
         return err_set(e, ELOQ_IO, __FILE__, __LINE__, "working directory has no name: %s",
                        strerror(errno));
-    size_t room = strlen(cwd) + 1 + size + 1;
+    size_t cwd_size = strlen(cwd), room = cwd_size + 1 + size + 1;
     if (room > PATH_BYTES_MAX)
         return err_set(e, ELOQ_INVALID, __FILE__, __LINE__, "store path is too long: %.100s...",
                        text);
     char *path = mem_alloc(f->mem, MEM_OTHER, room);
     if (!path)
         return err_set(e, ELOQ_NO_MEMORY, __FILE__, __LINE__, "out of memory");
-    snprintf(path, room, "%s%s%.*s", cwd, cwd[0] ? "/" : "", (int)size, text);
+    memcpy(path, cwd, cwd_size);
+    path[cwd_size] = '/';
+    memcpy(path + cwd_size + 1, text, size);
+    path[room - 1] = '\0';
     tidy_path(path);
     for (uint32_t i = 0; i < f->path_count; i++) {
         if (strcmp(f->paths[i], path) == 0) {
