@@ -294,9 +294,7 @@ static int clean(struct task *t, void *arg)
     struct world *w = arg;
     struct wtx wtx;
     uint64_t next, ttl_next;
-    size_t removed, expired = 0;
-    for (size_t i = 0; i < w->count; i++)
-        expired += !visible(w, i);
+    size_t removed;
     do {
         TRY(wtx_begin(t, w->part, &wtx));
         int rc = tree_clean_expired(t, &wtx, w->now_ms, 100, &removed, &next);
