@@ -8,12 +8,6 @@
 
 #define COLUMNS_MAX 5
 
-bool load_refuse(struct load_input *in, const char *words)
-{
-    snprintf(in->error, sizeof(in->error), "%s", words);
-    return false;
-}
-
 bool load_timestamp(struct load_input *in, uint64_t timestamp, struct load_row *ret)
 {
     if (timestamp > INT64_MAX)

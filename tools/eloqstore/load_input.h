@@ -39,7 +39,11 @@ void load_input_deinit(struct load_input *in); /* does not close the file */
 bool load_json_line(struct load_input *in, char *line, size_t size, struct load_row *ret);
 /* Hex in place: false if it is none. */
 bool load_unhex(char *text, size_t size, size_t *ret_size);
-/* Sets in->error; returns false. */
-bool load_refuse(struct load_input *in, const char *words);
+/* Sets in->error; returns false. Inline, so that analysers see the false. */
+static inline bool load_refuse(struct load_input *in, const char *words)
+{
+    snprintf(in->error, sizeof(in->error), "%s", words);
+    return false;
+}
 /* A timestamp as written in a line: literal, so 0 is 0 and not now. */
 bool load_timestamp(struct load_input *in, uint64_t timestamp, struct load_row *ret);
