@@ -345,8 +345,10 @@ int wtx_commit(struct task *t, struct wtx *w)
     w->changed |= w->root[TREE_MAIN].n != base->root[TREE_MAIN].n
                   || w->root[TREE_TTL].n != base->root[TREE_TTL].n;
     if (!w->changed) {
+        /* "Nothing to do" is an answer about the state that was found: it is to last as well. */
+        int rc = p->manifest_end > 0 ? prewrite(t, p) : ELOQ_OK;
         wtx_abort(t, w);
-        return ELOQ_OK;
+        return rc;
     }
     int rc = make_durable(t, w);
     if (rc == ELOQ_OK) {
