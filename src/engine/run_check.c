@@ -47,13 +47,17 @@ static void found_in_tree(void *user, const struct tree_finding *finding)
     const char *file = NULL;
     uint64_t offset = 0;
 
-    if (finding->has_place) {
+    if (finding->err && finding->err->path[0]) { /* not always of the page that led there */
+        file = finding->err->path;
+        offset = finding->err->offset;
+    } else if (finding->has_place) {
         struct pagefiles *files = &c->part->files;
         pagefiles_path(files, pagefiles_file_id(files, finding->place), path, sizeof(path));
         file = path;
         offset = pagefiles_offset(files, finding->place);
     }
-    findings_add(c->findings, ELOQ_DAMAGE, finding->what, file, offset, finding->from, finding->to);
+    findings_add(c->findings, finding->is_note ? ELOQ_NOTE : ELOQ_DAMAGE, finding->what, file,
+                 offset, finding->from, finding->to);
 }
 
 static int check_trees(struct task *t, struct check *c)

@@ -10,6 +10,8 @@ static void report(struct check *c, const char *what, bool is_note, struct page_
     if (c->silent || !c->found)
         return;
     struct tree_finding f = { .what = what, .is_note = is_note, .id = id, .from = from, .to = to };
+    if (what == c->t->err.text)
+        f.err = &c->t->err;
     f.has_place = mapping_get(&c->s->map, id, &f.place);
     c->found(c->user, &f);
 }

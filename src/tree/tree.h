@@ -51,6 +51,7 @@ int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms);
 /* What tree_check found. Lent. */
 struct tree_finding {
     const char *what;
+    const struct err *err;    /* the failed read that `what` is about, or NULL: it knows its place */
     bool is_note;             /* costs space, but no data */
     struct page_id id;        /* NO_PAGE if none */
     bool has_place;
