@@ -34,10 +34,12 @@ def count(entry):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--broken-builds", type=int, default=0)
+    parser.add_argument("--passed", type=int, default=0, help="counted elsewhere")
+    parser.add_argument("--failed", type=int, default=0)
     parser.add_argument("logs", nargs="*")
     args = parser.parse_args()
     no_skip = bool(os.environ.get("ELOQ_NO_SKIP"))
-    passed, failed, skipped = 0, args.broken_builds, []
+    passed, failed, skipped = args.passed, args.broken_builds + args.failed, []
     for path in args.logs:
         build = path.split("/", 1)[0]
         if not os.path.exists(path):
