@@ -13,7 +13,8 @@ int run_tables(struct task *t, struct shard *s, struct request *r);
 int run_check(struct task *t, struct shard *s, struct request *r);
 
 /* Commits a chain of write requests as one; answers each. */
-void run_write(struct task *t, struct shard *s, struct inbox_item *chain, size_t count);
+void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_item *chain,
+               size_t count);
 /* Under the write slot: removes pairs that have expired, a bounded batch. 1 when there is
  * more. A failure is logged. */
 int run_clean(struct task *t, struct shard *s, const char *table, uint32_t partition);

@@ -133,12 +133,13 @@ static size_t count_entries(const struct inbox_item *chain)
     return count;
 }
 
-void run_write(struct task *t, struct shard *s, struct inbox_item *chain, size_t count)
+void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_item *chain,
+               size_t count)
 {
     struct mem *mem = &s->store->mem;
     size_t entries = count_entries(chain);
     struct merge m = {
-        .shard = s, .part = request_of_item(chain)->ask.part, .only_deletes = true, .writable = true
+        .shard = s, .part = part, .only_deletes = true, .writable = true
     };
 
     m.ops = mem_alloc(mem, MEM_REQUESTS, 2 * entries * sizeof(*m.ops));

@@ -77,7 +77,8 @@ static void run_queue(struct task *t, struct job *job)
         } else if (request_of_item(q->head)->kind == REQUEST_WRITE) {
             size_t count;
             struct inbox_item *chain = gather(q, &count);
-            run_write(t, s, chain, count);
+            /* the queue's own copy of the name: requests go as they are answered */
+            run_write(t, s, (eloq_part){ q->table, q->partition }, chain, count);
             more = 1;
         } else {
             struct request *r = pop(q);
