@@ -195,15 +195,27 @@ static int write_record(struct task *t, struct io *io, struct store_files *f, ui
     return whole_replace(t, io, dir, path, text, size, &unknown);
 }
 
-/* What stands here may have been made by a process that was killed before it was flushed: it is
- * durable before anything is built on it. Without a record nobody knows which directories above are
- * new. */
+static int sync_file(struct task *t, struct io *io, const char *path)
+{
+    int fd = io_open_file(t, io, path, IO_OPEN_READ);
+    if (fd < 0)
+        return io_fail(t, "open", fd, path, 0);
+    int rc = io_sync(t, io, fd);
+    io_close_file(t, io, fd);
+    return rc < 0 ? io_fail(t, "fdatasync", rc, path, 0) : ELOQ_OK;
+}
+
+/* What stands here may have been made by a process that was killed before it was flushed, or copied
+ * here: it is durable before anything is built on it. Without a record nobody knows which
+ * directories above are new. */
 static int sync_found(struct task *t, struct io *io, const char *path, bool has_record)
 {
     char inner[PATH_MAX];
 
     if (!has_record)
         return whole_sync_up(t, io, path);
+    snprintf(inner, sizeof(inner), "%s/" RECORD_DIR "/options", path);
+    TRY(sync_file(t, io, inner));
     snprintf(inner, sizeof(inner), "%s/" RECORD_DIR, path);
     int rc = io_sync_dir(t, io, inner);
     if (rc >= 0)

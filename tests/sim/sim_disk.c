@@ -262,6 +262,15 @@ static void forget_now(struct sim_disk *disk)
     sim_node_unref(disk, container_of(item, struct sim_node, link));
 }
 
+/* Each by itself. */
+static void keep_any(struct sim_disk *disk, struct rand *r)
+{
+    uint64_t odds = 1 + rand_below(r, 3); /* of 4 */
+
+    LIST_FOR(item, &disk->changes)
+    container_of(item, struct sim_change, link)->kept = rand_below(r, 4) < odds;
+}
+
 void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how)
 {
     size_t total = sim_disk_unsynced(disk);
@@ -269,6 +278,8 @@ void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how)
     begin_epoch(disk);
     if (how == SIM_CUT_SUBSET || how == SIM_CUT_TORN)
         keep_subset(disk, r);
+    else if (how == SIM_CUT_NAMES)
+        keep_any(disk, r);
     else
         keep_prefix(disk, how == SIM_CUT_KEEP_ALL ? total
                           : how == SIM_CUT_PREFIX ? rand_below(r, total + 1)
@@ -284,6 +295,58 @@ void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how)
     }
     drop_changes(disk);
     forget_now(disk);
+    disk->lost_names = false;
+}
+
+/* Makes all that `dir` shows changes anew, it being durable before. */
+static void unsync_dir(struct sim_disk *disk, struct sim_node *dir)
+{
+    struct sim_entries now = dir->now_entries;
+
+    dir->now_entries = (struct sim_entries){ 0 };
+    sim_entries_clear(disk, &dir->durable_entries);
+    for (size_t i = 0; i < now.count; i++) {
+        struct sim_node *node = now.items[i].node;
+        struct bytes content = node->now;
+
+        sim_link(disk, dir, now.items[i].name, node);
+        if (!node->is_dir) {
+            bytes_init(&node->now, disk->mem, MEM_OTHER);
+            node->durable.size = 0;
+            sim_write(disk, node, 0, content.data, content.size);
+            bytes_free(&content);
+        } else {
+            node->marked = true;
+        }
+    }
+    sim_entries_clear(disk, &now);
+}
+
+void sim_disk_unsync(struct sim_disk *disk, const char *path)
+{
+    struct rand r;
+    struct sim_place place;
+    bool more = true;
+
+    rand_seed(&r, 0);
+    sim_disk_power_cut(disk, &r, SIM_CUT_KEEP_ALL);
+    CHECK(sim_walk(disk, path, &place) == 0 && place.node && place.node->is_dir);
+    LIST_FOR(item, &disk->nodes)
+    container_of(item, struct sim_node, link)->marked = false;
+    place.node->marked = true;
+    while (more) {
+        more = false;
+        LIST_FOR(item, &disk->nodes)
+        {
+            struct sim_node *node = container_of(item, struct sim_node, link);
+
+            if (!node->marked)
+                continue;
+            node->marked = false;
+            unsync_dir(disk, node);
+            more = true;
+        }
+    }
 }
 
 void sim_disk_stop_after(struct sim_disk *disk, uint64_t n)
@@ -301,6 +364,11 @@ void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault)
 {
     CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && fault->sys_errno > 0);
     disk->faults[disk->fault_count++] = *fault;
+}
+
+bool sim_disk_lost_names(const struct sim_disk *disk)
+{
+    return disk->lost_names;
 }
 
 void sim_disk_heal(struct sim_disk *disk)
@@ -332,6 +400,16 @@ size_t sim_disk_unsynced(const struct sim_disk *disk)
     for (const struct list *item = disk->changes.next; item != &disk->changes; item = item->next)
         n++;
     return n;
+}
+
+uint64_t sim_disk_trace(const struct sim_disk *disk)
+{
+    return disk->trace;
+}
+
+void sim_disk_print(struct sim_disk *disk, bool on)
+{
+    disk->prints = on;
 }
 
 int sim_disk_get(struct sim_disk *disk, const char *path, struct bytes *ret)

@@ -31,18 +31,26 @@ enum sim_cut {
     SIM_CUT_PREFIX, /* the first n changes of the whole disk */
     SIM_CUT_SUBSET, /* each write kept or lost; of each directory's changes the first n */
     SIM_CUT_TORN,   /* as SUBSET; of a write some 512-byte sectors are new, some old or zero */
+    SIM_CUT_NAMES,  /* as SUBSET, but a directory's changes in no order, as on btrfs */
     SIM_CUTS
 };
 /* Both end every struct io on the disk (its requests answer -EIO from now on), and any stop. */
 void sim_disk_kill(struct sim_disk *disk);
 void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how);
 
+#define SIM_KIND(op) (UINT32_C(1) << (op))
+/* Kinds that change something; of opens only those that create or truncate. */
+#define SIM_MUTATIONS                                                                   \
+    (SIM_KIND(IO_OPEN) | SIM_KIND(IO_WRITE) | SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR) \
+     | SIM_KIND(IO_TRUNCATE) | SIM_KIND(IO_PREALLOCATE) | SIM_KIND(IO_RENAME)           \
+     | SIM_KIND(IO_UNLINK) | SIM_KIND(IO_MKDIR) | SIM_KIND(IO_RMDIR))
 /* After n more mutating operations everything answers -EIO and changes nothing. Mutating: creating
  * or truncating opens, write, sync, truncate, preallocate, rename, unlink, mkdir, rmdir. */
 void sim_disk_stop_after(struct sim_disk *disk, uint64_t n);
 bool sim_disk_stopped(const struct sim_disk *disk);
+/* Everything under a directory is there and not durable: somebody copied it here a moment ago. */
+void sim_disk_unsync(struct sim_disk *disk, const char *path);
 
-#define SIM_KIND(op) (UINT32_C(1) << (op))
 struct sim_fault {
     uint32_t kinds; /* of SIM_KIND */
     uint64_t nth;   /* of these operations from now on; 1 is the next */
@@ -52,12 +60,17 @@ struct sim_fault {
 };
 /* A failing write may have written some of its sectors. At most 8 faults at a time. */
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault);
+/* A failing flush of a directory has lost changes. */
+bool sim_disk_lost_names(const struct sim_disk *disk);
 void sim_disk_heal(struct sim_disk *disk); /* no faults, no stop */
 
 /* Operations executed so far, failed ones too: of these kinds; mutating ones. */
 uint64_t sim_disk_count(const struct sim_disk *disk, uint32_t kinds);
 uint64_t sim_disk_mutations(const struct sim_disk *disk);
 size_t sim_disk_unsynced(const struct sim_disk *disk); /* changes */
+/* A number that follows from every operation so far, its arguments, data written and result. */
+uint64_t sim_disk_trace(const struct sim_disk *disk);
+void sim_disk_print(struct sim_disk *disk, bool on); /* each operation, to stderr */
 
 /* Behind the engine's back: what the kernel shows of a file; a file set to a durable content (made
  * if its directory exists). 0 or -errno. */

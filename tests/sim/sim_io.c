@@ -2,18 +2,25 @@
 #include "sim/sim_io.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/map.h"
 #include "sim/sim_node.h"
 
 #define DIRECT_ALIGN 4096
 #define SECTOR 512
 #define FILE_BYTES_MAX (UINT64_C(1) << 30)
-#define MUTATIONS                                                                                \
-    (SIM_KIND(IO_WRITE) | SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR) | SIM_KIND(IO_TRUNCATE)      \
-     | SIM_KIND(IO_PREALLOCATE) | SIM_KIND(IO_RENAME) | SIM_KIND(IO_UNLINK) | SIM_KIND(IO_MKDIR) \
-     | SIM_KIND(IO_RMDIR))
+#define PREALLOCATE_MAX (UINT64_C(1) << 20) /* more is "not supported": it is our memory */
+
+static const char *const op_names[IO_OPS] = {
+    [IO_OPEN] = "open",   [IO_CLOSE] = "close",       [IO_READ] = "read",
+    [IO_WRITE] = "write", [IO_SYNC] = "sync",         [IO_SYNC_DIR] = "sync_dir",
+    [IO_SIZE] = "size",   [IO_TRUNCATE] = "truncate", [IO_PREALLOCATE] = "preallocate",
+    [IO_LIST] = "list",   [IO_RENAME] = "rename",     [IO_UNLINK] = "unlink",
+    [IO_MKDIR] = "mkdir", [IO_RMDIR] = "rmdir",       [IO_LOCK] = "lock",
+};
 
 struct sim_io {
     struct io io; /* first */
@@ -187,6 +194,8 @@ static int64_t resize_file(struct sim_disk *disk, struct sim_handle *h, const st
         return req->op == IO_TRUNCATE ? -EINVAL : -EBADF;
     if (req->length > FILE_BYTES_MAX)
         return req->length > INT64_MAX ? -EINVAL : -EFBIG;
+    if (req->op == IO_PREALLOCATE && req->length > PREALLOCATE_MAX)
+        return -EOPNOTSUPP;
     if (req->op == IO_TRUNCATE ? req->length != h->node->now.size : req->length > h->node->now.size)
         sim_resize(disk, h->node, req->length);
     return 0;
@@ -346,7 +355,7 @@ static void execute_failing(struct sim_io *s, const struct io_req *req, bool los
 
     if (req->op == IO_SYNC_DIR) {
         if (lose && find_dir(s->disk, req->path, &dir) == 0)
-            sim_sync(s->disk, dir, true);
+            s->disk->lost_names |= sim_sync(s->disk, dir, true) > 0;
     } else if (req->op == IO_SYNC) {
         if (lose && h)
             sim_sync(s->disk, h->node, true);
@@ -385,11 +394,35 @@ static bool is_mutation(struct sim_disk *disk, const struct io_req *req)
     struct sim_place place;
 
     if (req->op != IO_OPEN)
-        return (MUTATIONS & SIM_KIND(req->op)) != 0;
+        return (SIM_MUTATIONS & SIM_KIND(req->op)) != 0;
     if (sim_walk(disk, req->path, &place) < 0)
         return false;
     return place.node ? (req->flags & IO_OPEN_TRUNCATE) != 0 && place.node->now.size > 0
                       : (req->flags & IO_OPEN_CREATE) != 0;
+}
+
+/* Into the trace: what was asked, what was written, what was answered. */
+static void trace(struct sim_disk *disk, const struct io_req *req, int64_t result)
+{
+    uint64_t h = hash_mix(disk->trace, (uint64_t)req->op << 32 | (uint32_t)req->flags);
+
+    if (req->path)
+        h = hash_mix(h, hash_bytes(req->path, strlen(req->path)));
+    if (req->path2)
+        h = hash_mix(h, hash_bytes(req->path2, strlen(req->path2)));
+    h = hash_mix(h, (uint64_t)req->fd);
+    h = hash_mix(h, req->offset);
+    h = hash_mix(h, req->length);
+    for (int i = 0; i < req->iov_count; i++)
+        h = req->op == IO_WRITE ? hash_mix(h, hash_bytes(req->iov[i].iov_base, req->iov[i].iov_len))
+                                : hash_mix(h, req->iov[i].iov_len);
+    disk->trace = hash_mix(h, (uint64_t)result);
+    if (disk->prints)
+        fprintf(stderr, "%4llu %-11s %s%s%s fd=%d offset=%llu size=%llu length=%llu -> %lld\n",
+                (unsigned long long)disk->mutations, op_names[req->op], req->path ? req->path : "",
+                req->path2 ? " -> " : "", req->path2 ? req->path2 : "", req->fd,
+                (unsigned long long)req->offset, (unsigned long long)request_size(req),
+                (unsigned long long)req->length, (long long)result);
 }
 
 static int64_t perform(struct sim_io *s, const struct io_req *req)
@@ -410,6 +443,7 @@ static int64_t perform(struct sim_io *s, const struct io_req *req)
     } else {
         result = execute(disk, req);
     }
+    trace(disk, req, result);
     if (mutation && disk->stop_in != UINT64_MAX && --disk->stop_in == 0)
         disk->stopped = true;
     return result;

@@ -276,8 +276,10 @@ static void choose_for_dir(struct sim_disk *disk, struct sim_node *dir)
     }
 }
 
-void sim_sync(struct sim_disk *disk, struct sim_node *node, bool lose)
+size_t sim_sync(struct sim_disk *disk, struct sim_node *node, bool lose)
 {
+    size_t count = 0;
+
     if (node->is_dir)
         choose_for_dir(disk, node);
     LIST_FOR(item, &disk->changes)
@@ -289,5 +291,7 @@ void sim_sync(struct sim_disk *disk, struct sim_node *node, bool lose)
         if (!lose)
             sim_change_apply(disk, change);
         sim_change_free(disk, change);
+        count++;
     }
+    return count;
 }

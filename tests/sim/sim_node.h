@@ -60,11 +60,14 @@ struct sim_disk {
     int handle_count;
     uint64_t epoch; /* a kill or cut begins the next */
     bool stopped;
+    bool lost_names;
     uint64_t stop_in; /* mutations left; UINT64_MAX: no stop */
     struct sim_fault faults[SIM_FAULTS];
     size_t fault_count;
     uint64_t counts[IO_OPS];
     uint64_t mutations;
+    uint64_t trace; /* a hash of every operation and its result */
+    bool prints;    /* each operation, to stderr */
 };
 
 struct sim_node *sim_node_new(struct sim_disk *disk, bool is_dir);
@@ -94,8 +97,8 @@ void sim_link(struct sim_disk *disk, struct sim_node *dir, const char *name, str
 void sim_unlink(struct sim_disk *disk, struct sim_node *dir, const char *name);
 void sim_rename(struct sim_disk *disk, const struct sim_place *from, const struct sim_place *to);
 
-/* Makes a node's changes durable, or with `lose` forgets that they are not. */
-void sim_sync(struct sim_disk *disk, struct sim_node *node, bool lose);
+/* Makes a node's changes durable, or with `lose` forgets that they are not; answers how many. */
+size_t sim_sync(struct sim_disk *disk, struct sim_node *node, bool lose);
 void sim_change_apply(struct sim_disk *disk, const struct sim_change *change);
 void sim_change_free(struct sim_disk *disk, struct sim_change *change);
 void sim_close_handles(struct sim_disk *disk);

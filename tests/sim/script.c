@@ -1,0 +1,193 @@
+/* sim/script.c -- a store's life that follows from a number. */
+#include "sim/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "sim/sim_node.h"
+
+const eloq_part script_part = { "power", 0 };
+
+static void add(struct model *m, struct rand *r, bool is_large, unsigned deletes)
+{
+    static uint8_t value[80000];
+    char key[16];
+
+    snprintf(key, sizeof(key), "key%04u", (unsigned)rand_below(r, is_large ? 250 : 50));
+    if (rand_below(r, 100) < deletes) {
+        model_delete(m, key, 7, UINT64_MAX);
+        return;
+    }
+    size_t size =
+        rand_below(r, 25) ? rand_below(r, 150) : rand_below(r, is_large ? sizeof(value) : 14000);
+    memset(value, (int)rand_below(r, 256), size);
+    uint64_t expire_at = rand_below(r, 5) ? 0 : 4102444800000 + rand_below(r, 50);
+    model_put(m, key, 7, value, size, SCRIPT_WALL_US, expire_at, 0);
+}
+
+/* states[k] from states[k - 1]. */
+static void make_state(struct script *s, unsigned k)
+{
+    static const unsigned small[] = { 1, 1, 2, 4, 20 }, large[] = { 1, 1, 3, 30, 200 };
+    const struct model *from = &s->states[k - 1];
+    struct model *m = &s->states[k];
+    struct rand r;
+
+    rand_seed(&r, s->seed * 1000 + k);
+    for (size_t i = 0; i < from->count; i++) {
+        const struct model_pair *p = &from->pairs[i];
+        model_put(m, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
+    }
+    /* No two neighbours are equal: which batch a store holds can be told. */
+    char turn[16];
+    snprintf(turn, sizeof(turn), "%u", k);
+    model_put(m, "turn", 4, turn, strlen(turn), SCRIPT_WALL_US, 0, 0);
+
+    unsigned kind = (unsigned)rand_below(&r, 10);
+    if (kind == 0 && k > 1 && from->count > 0) { /* everything goes */
+        while (m->count)
+            model_delete(m, m->pairs[0].key, m->pairs[0].key_size, UINT64_MAX);
+        return;
+    }
+    unsigned count = s->is_large ? large[rand_below(&r, 5)] : small[rand_below(&r, 5)];
+    if (k == 1)
+        count = s->is_large ? 60 : 12;
+    for (unsigned i = 0; i < count; i++)
+        add(m, &r, s->is_large, kind < 3 ? 60 : 10);
+}
+
+void script_make(struct script *s, uint64_t seed)
+{
+    struct rand r;
+
+    memset(s, 0, sizeof(*s));
+    s->seed = seed;
+    rand_seed(&r, seed);
+    s->append = seed % 2;
+    s->shift = (uint32_t)(uint64_t[]){ 0, 1, 3, 18 }[seed / 2 % 4];
+    s->manifest_limit = rand_below(&r, 2) ? 8192 : 0;
+    s->is_large = rand_below(&r, 6) == 0;
+    s->batches = s->is_large ? 7 : 5;
+    for (unsigned k = 1; k < SCRIPT_STATES; k++)
+        make_state(s, k);
+}
+
+void script_free(struct script *s)
+{
+    for (unsigned k = 0; k < SCRIPT_STATES; k++)
+        model_free(&s->states[k]);
+}
+
+static int open_io(void *user, struct mem *m, const struct log *log, unsigned shard,
+                   struct io **ret)
+{
+    struct run *run = user;
+
+    (void)m;
+    (void)log;
+    (void)shard;
+    return sim_io_open(run->disk, &run->clock, run->io_seed, ret);
+}
+
+void script_start(struct run *run, const struct script *script, struct sim_disk *disk)
+{
+    *run = (struct run){ .script = script, .disk = disk, .io_seed = script->seed };
+    sim_clock_init(&run->clock, SCRIPT_WALL_US);
+}
+
+int script_open(struct run *run)
+{
+    const struct script *s = run->script;
+    eloq_options options = ELOQ_OPTIONS(SCRIPT_PATH);
+    struct bytes record;
+
+    bytes_init(&record, run->disk->mem, MEM_OTHER);
+    if (sim_disk_get(run->disk, SCRIPT_PATH "/.eloqstore/options", &record) < 0) {
+        options.format.data_append_mode = s->append ? 1 : ELOQ_ZERO;
+        options.format.pages_per_file_shift = s->shift ? s->shift : ELOQ_ZERO;
+    }
+    bytes_free(&record);
+    options.host_driven = 1;
+    options.manifest_limit = s->manifest_limit;
+    options.memory_bytes = 64 << 20;
+    struct store_seams seams = { .clock = &run->clock.clock,
+                                 .seed = s->seed + 1,
+                                 .io_open = open_io,
+                                 .io_user = run,
+                                 .mem_fail = run->mem_fail,
+                                 .mem_user = run->mem_user };
+    return store_open(&options, &seams, &run->db);
+}
+
+bool script_close(struct run *run)
+{
+    eloq_store *db = run->db;
+    const uint64_t header = 16; /* of a block in memory */
+
+    run->db = NULL;
+    if (!db)
+        return true;
+    CHECK(eloq_close(db) == ELOQ_OK);
+    /* The shell is kept for late calls, and with it the array of one shard. */
+    return atomic_load(&db->mem.total) == sizeof(struct shard) + header;
+}
+
+static bool same_pair(const struct model_pair *a, const struct model_pair *b)
+{
+    return a->expire_at == b->expire_at
+           && model_compare(a->value, a->value_size, b->value, b->value_size) == 0;
+}
+
+int script_write(struct run *run, unsigned from_state, unsigned to_state)
+{
+    const struct model *from = &run->script->states[from_state];
+    const struct model *to = &run->script->states[to_state];
+    eloq_entry *entries = calloc(from->count + to->count + 1, sizeof(*entries));
+    size_t n = 0;
+
+    CHECK(entries != NULL);
+    for (size_t i = 0; i < to->count; i++) {
+        const struct model_pair *p = &to->pairs[i];
+        const struct model_pair *old = model_find(from, p->key, p->key_size);
+        if (old && same_pair(old, p))
+            continue;
+        entries[n++] = (eloq_entry){ .key = eloq_bytes(p->key, p->key_size),
+                                     .value = eloq_bytes(p->value, p->value_size),
+                                     .timestamp = p->timestamp,
+                                     .expire_at = p->expire_at };
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        const struct model_pair *p = &from->pairs[i];
+        if (!model_find(to, p->key, p->key_size))
+            entries[n++] =
+                (eloq_entry){ .key = eloq_bytes(p->key, p->key_size), .kind = ELOQ_DELETE };
+    }
+    int rc = eloq_write(run->db, script_part, entries, n);
+    free(entries);
+    return rc;
+}
+
+int script_holds(struct run *run, unsigned k)
+{
+    const struct model *m = &run->script->states[k];
+    eloq_range all = { 0 };
+    eloq_iter *iter = NULL;
+    eloq_item item;
+    size_t n = 0;
+    bool same = true;
+
+    int rc = eloq_scan(run->db, script_part, &all, &iter);
+    while (rc == ELOQ_OK && same && (rc = eloq_iter_next(iter, &item)) == ELOQ_OK) {
+        const struct model_pair *p = n < m->count ? &m->pairs[n] : NULL;
+        same = p && model_compare(p->key, p->key_size, item.key.data, item.key.size) == 0
+               && model_compare(p->value, p->value_size, item.value.data, item.value.size) == 0
+               && p->expire_at == item.expire_at;
+        n++;
+    }
+    eloq_iter_close(iter);
+    if (rc < 0)
+        return rc;
+    return same && n == m->count ? 0 : 1;
+}

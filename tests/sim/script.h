@@ -1,0 +1,51 @@
+/* sim/script.h -- a store's life that follows from a number: options, batches, what it must hold.
+ *
+ *     states[0] = nothing --batch 1--> states[1] --batch 2--> states[2] ...
+ *
+ * A batch is what differs between two states, so any state can be written over any earlier one: the
+ * one after a batch that failed, too. */
+#pragma once
+
+#include "engine/store.h"
+#include "model/model.h"
+#include "sim/sim_io.h"
+
+#define SCRIPT_BATCHES_MAX 8
+#define SCRIPT_STATES (3 * SCRIPT_BATCHES_MAX + 2) /* so many that one can go on after recovery */
+#define SCRIPT_PATH "/disk/store"
+#define SCRIPT_WALL_US UINT64_C(1700000000000000)
+
+struct script {
+    uint64_t seed;
+    bool append, is_large;
+    uint32_t shift, manifest_limit;
+    unsigned batches;
+    struct model states[SCRIPT_STATES];
+};
+
+void script_make(struct script *s, uint64_t seed);
+void script_free(struct script *s);
+
+/* A script at work on a disk. */
+struct run {
+    const struct script *script;
+    struct sim_disk *disk;
+    struct sim_clock clock;
+    uint64_t io_seed;
+    bool (*mem_fail)(void *user, size_t size); /* may be NULL */
+    void *mem_user;
+    eloq_store *db; /* NULL: not open */
+};
+
+extern const eloq_part script_part;
+
+/* A run that is not open, the clock at SCRIPT_WALL_US. The disk is lent. */
+void script_start(struct run *run, const struct script *script, struct sim_disk *disk);
+/* The format is given when there is no record yet; else it comes from there. */
+int script_open(struct run *run);
+/* False: closing it left memory behind. */
+bool script_close(struct run *run);
+/* Writes what leads from states[from] to states[to], as one batch. */
+int script_write(struct run *run, unsigned from, unsigned to);
+/* Whether the store holds just states[k]: 0 yes, 1 no, < 0 a failure. */
+int script_holds(struct run *run, unsigned k);
