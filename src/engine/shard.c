@@ -102,9 +102,10 @@ bool shard_is_idle(const struct shard *s)
     return s->running == 0 && s->tasks == 0 && !s->finished_head && list_empty(&s->waiting);
 }
 
-void shard_take_inbox(struct shard *s)
+bool shard_take_inbox(struct shard *s)
 {
     struct inbox_item *item = inbox_take(&s->inbox);
+    bool any = item != NULL;
 
     while (item) {
         struct request *r = request_of_item(item);
@@ -119,6 +120,7 @@ void shard_take_inbox(struct shard *s)
         r->ask.shard = s;
         dispatch(s, r);
     }
+    return any;
 }
 
 static void job_main(struct task *t, void *arg)
@@ -214,9 +216,8 @@ static bool spin(struct shard *s)
     uint64_t begin = clock_mono_ns(&s->store->clock);
     do {
         io_poll(s->io, 0);
-        shard_take_inbox(s);
-        if (has_work(s))
-            return true;
+        if (shard_take_inbox(s) || has_work(s))
+            return true; /* a message may have ended the loop: let it look */
     } while (clock_mono_ns(&s->store->clock) - begin < spin_ns);
     return false;
 }

@@ -76,8 +76,8 @@ void shard_rest(struct shard *s);
 bool shard_is_idle(const struct shard *s);
 /* From another thread: the loop ends once the shard is idle. */
 void shard_stop(struct shard *s);
-/* Starts what other threads sent. */
-void shard_take_inbox(struct shard *s);
+/* Starts what other threads sent; whether there was anything. */
+bool shard_take_inbox(struct shard *s);
 /* The shard whose step runs on this thread, or NULL. */
 struct shard *shard_current(void);
 
