@@ -66,12 +66,12 @@ static int lock_archive(struct task *t, struct part *p, const char *path)
 /* There is no manifest: ELOQ_NOT_FOUND if there need not be one, else it is damage. */
 static int check_absent(struct task *t, struct part *p)
 {
-    char marker[FILE_NAME_BYTES];
+    char manifest[FILE_NAME_BYTES], marker[FILE_NAME_BYTES + sizeof(".tmp")];
     struct io_names names;
     bool has_data = false, has_archive = false, has_marker = false;
 
-    file_name_manifest(marker, p->manifest_term);
-    strcat(marker, ".tmp");
+    file_name_manifest(manifest, p->manifest_term);
+    snprintf(marker, sizeof(marker), "%s.tmp", manifest);
     io_names_init(&names, p->env->mem);
     int rc = io_list(t, p->env->io, p->files.dir, &names);
     if (rc < 0 && rc != -ENOENT)

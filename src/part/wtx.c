@@ -384,7 +384,7 @@ void wtx_abort(struct task *t, struct wtx *w)
     mapping_edit_abort(&w->edit, &w->base->map);
     for (size_t i = 0; i < w->places_taken_count; i++)
         falloc_give(&p->falloc, w->places_taken[i]);
-    if (env->append)
+    if (p->falloc.append)
         p->falloc.next = w->falloc_next_before;
     give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count);
     mem_free(env->mem, w->freed);

@@ -59,8 +59,9 @@ void wtx_drop_page(struct wtx *w, uint8_t *page); /* one that will not be put; N
 int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page);
 /* Unmaps a page of the base; its place is garbage after the commit. */
 int wtx_free_page(struct task *t, struct wtx *w, struct page_id id);
-/* Durable and current, or a failure after which it is aborted. Ends the wtx in any case. Commits
- * nothing and writes nothing when nothing changed. Roots are taken from w->root. */
+/* Durable and current, or a failure after which it is aborted. Ends the wtx in any case. When
+ * nothing changed it writes nothing, but flushes what was found on disk: that is what it says yes
+ * to. Roots are taken from w->root. */
 int wtx_commit(struct task *t, struct wtx *w);
 /* Forgets everything. Ends the wtx. Keeps t->err. */
 void wtx_abort(struct task *t, struct wtx *w);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/run.h"
 #include "fixture.h"
 #include "sim/sim_io.h"
 
@@ -302,6 +301,55 @@ START_TEST(what_a_killed_process_left_is_durable_before_it_is_built_upon)
 }
 END_TEST
 
+struct answer {
+    struct run *run;
+    const struct model *acked, *tried;
+};
+
+/* A write that finds nothing to do says yes to what it found. */
+static void change_nothing(struct task *t, void *arg)
+{
+    struct answer *answer = arg;
+    struct run *run = answer->run;
+    struct part *p = NULL;
+    struct wtx w;
+
+    run->rc = open_part(t, run, true, &p);
+    ck_assert_int_eq(run->rc, ELOQ_OK);
+    run->acked = *answer->acked;
+    if (model_compare(t, p->current, &run->acked) != ELOQ_OK) {
+        expect_model(t, run, p, answer->tried);
+        run->acked = *answer->tried;
+    }
+    ck_assert_int_eq(wtx_begin(t, p, &w), ELOQ_OK);
+    run->rc = wtx_commit(t, &w);
+    part_close(t, p);
+}
+
+START_TEST(an_answer_about_what_was_found_lasts)
+{
+    const struct fixture_config *config = &configs[_i];
+    uint64_t total = count_mutations(config, false);
+
+    for (uint64_t n = 0; n <= total; n++) {
+        struct run first, run;
+        run_open(&first, NULL, config);
+        sim_disk_stop_after(first.disk, n);
+        fixture_run(&first.fix, script, &first);
+        struct sim_disk *disk = run_close(&first);
+        sim_disk_kill(disk);
+        run_open(&run, disk, config);
+        struct answer answer = { &run, &first.acked, &first.tried };
+        fixture_run(&run.fix, change_nothing, &answer);
+        ck_assert_int_eq(run.rc, ELOQ_OK);
+        const struct model *allowed[] = { &run.acked };
+        disk = run_close(&run);
+        check_cuts(disk, config, allowed, 1);
+        sim_disk_free(disk);
+    }
+}
+END_TEST
+
 #define FAULT_KINDS (SIM_KIND(IO_OPS) - 1 - SIM_KIND(IO_READ))
 
 /* The nth operation of the kinds fails once. True if there was one. With `strict` the partition
@@ -494,6 +542,7 @@ int main(void)
     tcase_add_loop_test(all, a_power_cut_anywhere_leaves_the_last_acknowledged_state_or_the_next, 0,
                         n);
     tcase_add_loop_test(all, what_a_killed_process_left_is_durable_before_it_is_built_upon, 0, n);
+    tcase_add_loop_test(all, an_answer_about_what_was_found_lasts, 0, n);
     tcase_add_loop_test(all, a_failure_anywhere_fails_that_commit_alone, 0, n);
     tcase_add_loop_test(all, nothing_is_built_on_a_flush_that_failed_and_lost, 0, n);
     tcase_add_loop_test(all, nothing_found_is_built_on_when_its_flush_fails_and_loses, 0, n);
