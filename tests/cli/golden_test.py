@@ -8,8 +8,9 @@ ELOQ_GOLDEN_DIR names the directory of cases (default ../shared/golden).
 import gzip
 import os
 import sys
+import tempfile
 
-from harness import equal, main, skip, truth
+from harness import SKIP, Cli, equal, main, skip, truth
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GOLDEN = os.path.abspath(os.path.join(ROOT, os.environ.get("ELOQ_GOLDEN_DIR") or "../shared/golden"))
@@ -72,6 +73,10 @@ def all_tests():
         skip("no golden stores in %s (ELOQ_GOLDEN_DIR)" % GOLDEN)
     backend, shards = sys.argv[1], [int(n) for n in sys.argv[2:]]
     sys.argv[1:] = []
+    with tempfile.TemporaryDirectory() as probe:
+        if Cli(probe).on("--io-backend", backend, "put", "t", "k", "v").code != 0:
+            print("the backend %s is not usable here" % backend)
+            sys.exit(SKIP)
     cases = sorted(os.path.join(GOLDEN, name) for name in os.listdir(GOLDEN)
                    if os.path.exists(os.path.join(GOLDEN, name, "opts.txt")))
     if not cases:
