@@ -67,7 +67,7 @@ static void release_iterators(struct shard *s)
     pthread_mutex_lock(&s->store->life);
     s->gone = true;
     pthread_mutex_unlock(&s->store->life);
-    shard_take_inbox(s);
+    (void)shard_take_inbox(s);
     while ((node = list_first(&s->iters)))
         iter_release(s, container_of(node, struct eloq_iter, link));
 }

@@ -79,7 +79,7 @@ void ops_from_entry(struct tree_op *op, const eloq_entry *entry, uint32_t order,
 
     *op = (struct tree_op){
         .key = entry->key,
-        .value = is_delete ? (eloq_slice){ 0 } : entry->value,
+        .value = is_delete ? eloq_bytes(NULL, 0) : entry->value,
         .timestamp = timestamp,
         .expire_at = is_delete ? 0 : entry->expire_at,
         .is_delete = is_delete,

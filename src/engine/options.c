@@ -114,8 +114,8 @@ int options_format(const eloq_format *given, const eloq_format *recorded, eloq_f
                    struct err *e)
 {
     uint32_t append = given->data_append_mode == 1;
-    bool shift_given;
-    uint32_t shift;
+    bool shift_given = false;
+    uint32_t shift = 0;
 
     if (recorded) {
         TRY(agree("data_page_size", given->data_page_size, given->data_page_size,

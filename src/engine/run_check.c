@@ -30,12 +30,13 @@ struct check {
     bool has_manifest;
 };
 
+/* About a file in the directory; "" is the directory itself. */
 static void note(struct check *c, enum eloq_severity severity, const char *what, const char *name)
 {
     char path[PATH_MAX];
 
-    snprintf(path, sizeof(path), "%s/%s", c->dir, name);
-    findings_add(c->findings, severity, what, name ? path : c->dir, 0, NOTHING, NOTHING);
+    snprintf(path, sizeof(path), "%s%s%s", c->dir, name[0] ? "/" : "", name);
+    findings_add(c->findings, severity, what, path, 0, NOTHING, NOTHING);
 }
 
 /* ---- trees ---- */
@@ -66,7 +67,7 @@ static int check_trees(struct task *t, struct check *c)
     struct tree_stats stats = { 0 };
 
     if (snapshot->root[TREE_MAIN].n == NO_PAGE)
-        note(c, ELOQ_NOTE, "partition is empty", NULL);
+        note(c, ELOQ_NOTE, "partition is empty", "");
     int rc = tree_check(t, snapshot, found_in_tree, c, &stats);
     snapshot_unref(snapshot);
     c->findings->counts.keys = stats.keys;
@@ -195,9 +196,9 @@ static int look_at_names(struct task *t, struct check *c)
     if (c->has_manifest)
         return ELOQ_OK;
     if (c->data_files > 0 && c->tmp_files == 0)
-        note(c, ELOQ_DAMAGE, "manifest is missing", NULL);
+        note(c, ELOQ_DAMAGE, "manifest is missing", "");
     else
-        note(c, ELOQ_NOTE, "first commit did not finish", NULL);
+        note(c, ELOQ_NOTE, "first commit did not finish", "");
     return ELOQ_END; /* nothing more to look at */
 }
 

@@ -138,9 +138,7 @@ void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_ite
 {
     struct mem *mem = &s->store->mem;
     size_t entries = count_entries(chain);
-    struct merge m = {
-        .shard = s, .part = part, .only_deletes = true, .writable = true
-    };
+    struct merge m = { .shard = s, .part = part, .only_deletes = true, .writable = true };
 
     m.ops = mem_alloc(mem, MEM_REQUESTS, 2 * entries * sizeof(*m.ops));
     if (!m.ops) {

@@ -2,6 +2,7 @@
 #include "engine/store.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,8 +84,14 @@ static int start_thread(eloq_store *store, unsigned index, struct err *e)
 {
     struct store_thread *th = &store->threads[index];
 
+    sigset_t all, old;
+
+    /* The host's signals are for the host's threads. */
     *th = (struct store_thread){ .store = store, .index = index };
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(&th->id, NULL, thread_main, th);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc != 0)
         return err_set(e, err_from_errno(rc), __FILE__, __LINE__, "no thread for a shard: %s",
                        strerror(rc));

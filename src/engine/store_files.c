@@ -381,8 +381,10 @@ int store_files_open(struct task *t, struct io *io, struct store_files *f,
                      const struct store_files_want *want, eloq_format *ret)
 {
     struct survey *surveys = mem_zalloc(f->mem, MEM_OTHER, f->path_count * sizeof(*surveys));
-    int rc = surveys ? ELOQ_OK : task_no_memory(t);
+    int rc = ELOQ_OK;
 
+    if (!surveys)
+        return task_no_memory(t);
     for (uint32_t i = 0; i < f->path_count && rc == ELOQ_OK; i++)
         rc = open_path(t, io, f, i, want, &surveys[i]);
     if (rc == ELOQ_OK)

@@ -72,7 +72,7 @@ int store_call(eloq_store *store, unsigned shard, eloq_op *op)
         return error_fail(ELOQ_INVALID, "a waiting call inside done");
     TRY(store_check_thread(store));
     op->done = op_done;
-    op->user = &w;
+    op->user = &w; /* cppcheck-suppress autoVariables; the op is done before this returns */
     op->queue = NULL;
     r->is_waited = true;
     if (store->options.host_driven) {

@@ -69,7 +69,7 @@ static void run_queue(struct task *t, struct job *job)
 {
     struct writeq *q = container_of(job, struct writeq, job);
     struct shard *s = q->shard;
-    int more = 1; /* pairs may have expired */
+    int more = 0; /* after a write: pairs may have expired */
 
     while (q->head || more > 0) {
         if (!q->head) {

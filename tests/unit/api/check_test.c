@@ -161,6 +161,46 @@ START_TEST(check_beside_writers_judges_one_moment)
 }
 END_TEST
 
+static void count_done(eloq_op *op)
+{
+    ++*(int *)op->user;
+}
+
+START_TEST(a_damaged_leaf_fails_only_the_writes_to_it)
+{
+    static char keys[500][16];
+    static eloq_op ops[500];
+    eloq_store *db;
+    int done = 0, corrupted = 0;
+
+    make(500);
+    write_file("s/t.0/data_0_0", 4096 * 3 + 100, "damage", 6);
+    ck_assert(fixture_open(STORE_HOST_SYNC, "s", NULL, &db));
+    for (int i = 0; i < 500; i += 50) { /* all before the shard runs: one commit, at first */
+        snprintf(keys[i], sizeof(keys[i]), "key%05d", i);
+        ops[i] = (eloq_op){ .done = count_done, .user = &done };
+        ck_ok(eloq_put_async(db, part, eloq_str(keys[i]), eloq_str("new"), &ops[i]));
+    }
+    while (done < 10)
+        ck_ok(eloq_run(db, 10));
+    for (int i = 0; i < 500; i += 50) {
+        if (ops[i].status == ELOQ_CORRUPTED) {
+            eloq_error error;
+            ck_ok(eloq_error_detail(&ops[i], &error));
+            ck_assert_ptr_nonnull(strstr(error.file, "data_0_0"));
+            ck_assert_uint_eq(error.offset, 4096 * 3);
+            corrupted++;
+        } else {
+            ck_assert_int_eq(ops[i].status, ELOQ_OK);
+            expect(db, part, keys[i], "new");
+        }
+    }
+    ck_assert_int_ge(corrupted, 1);
+    ck_assert_int_lt(corrupted, 10);
+    ck_ok(eloq_close(db));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("check");
@@ -172,6 +212,7 @@ int main(void)
     tcase_add_test(tc, emptied_and_unfinished_partitions_are_notes);
     tcase_add_test(tc, damage_is_named_with_its_place);
     tcase_add_test(tc, missing_files_are_damage);
+    tcase_add_test(tc, a_damaged_leaf_fails_only_the_writes_to_it);
     tcase_add_test(tc, check_beside_writers_judges_one_moment);
     suite_add_tcase(suite, tc);
     return fixture_main(suite);
