@@ -84,6 +84,8 @@ int wtx_begin(struct task *t, struct part *p, struct wtx *w)
         mem_free(env->mem, w->out);
         return task_no_memory(t);
     }
+    /* If a flush failed since the last commit, it was of pages that an aborted write left. */
+    p->files.sync_failed = false;
     w->base = snapshot_ref(p->current);
     w->root[TREE_MAIN] = w->base->root[TREE_MAIN];
     w->root[TREE_TTL] = w->base->root[TREE_TTL];
