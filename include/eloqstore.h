@@ -40,13 +40,13 @@ enum eloq_status {
     ELOQ_UNAVAILABLE = -3, /* disk or cloud cannot be reached: try again later */
     ELOQ_TIMEOUT = -4,     /* the deadline passed: a write may still happen */
     ELOQ_CANCELED = -5,
-    ELOQ_NO_SPACE = -6,   /* free space on the disk */
-    ELOQ_NO_MEMORY = -7,  /* lower the limits, or raise memory_bytes */
-    ELOQ_IO = -8,         /* the disk failed: see the message */
-    ELOQ_CORRUPTED = -9,  /* data is damaged: restore it */
-    ELOQ_FENCED = -10,    /* another process took the store over: close this one */
-    ELOQ_CLOSED = -11,    /* the store is closed */
-    ELOQ_DENIED = -12     /* permissions */
+    ELOQ_NO_SPACE = -6,  /* free space on the disk */
+    ELOQ_NO_MEMORY = -7, /* lower the limits, or raise memory_bytes */
+    ELOQ_IO = -8,        /* the disk failed: see the message */
+    ELOQ_CORRUPTED = -9, /* data is damaged: restore it */
+    ELOQ_FENCED = -10,   /* another process took the store over: close this one */
+    ELOQ_CLOSED = -11,   /* the store is closed */
+    ELOQ_DENIED = -12    /* permissions */
 };
 
 /* ---- values ------------------------------------------------------------------------------- */
@@ -176,26 +176,26 @@ typedef struct eloq_options {
     uint32_t io_queue_size;               /* power of two, 8 to 32768; default 4096 */
     uint32_t max_inflight_write;          /* page writes in flight a shard; default 32768 */
     uint32_t max_write_batch_pages;       /* pages a write gathers; 1 to 1024; default 256 */
-    uint32_t coroutine_stack_size;        /* bytes; multiple of 4096, at least 32768; default 65536 */
-    uint32_t queue_depth;                 /* requests waiting a shard; default 4096 */
-    uint32_t io_spin_us;                  /* spin this long before sleeping; default 0 */
-    uint32_t num_retained_archives;       /* newest archives to keep; default 0 = all, no timer */
-    uint32_t archive_interval_secs;       /* default 86400; ELOQ_ZERO = no automatic archives */
-    uint32_t max_archive_tasks;           /* partitions archived at a time; default 256 */
-    uint32_t file_amplify_factor;         /* 2 to 255; default 2; ELOQ_ZERO = no compaction by
-                                             itself */
-    uint64_t manifest_limit;              /* bytes before a snapshot; 4096 to 2^31; default 8 MiB */
-    uint64_t buffer_pool_size;            /* bytes of index pages a shard; default 32 MiB */
-    uint64_t root_meta_cache_size;        /* bytes of loaded partitions; default 1 GiB */
-    uint64_t memory_bytes;                /* bounds everything; default 1 GiB; at least 8 MiB + 1
-                                             MiB a shard */
-    uint64_t write_merge_entries;         /* most entries one commit merges; default 100000 */
-    uint64_t write_merge_bytes;           /* most bytes one commit merges; default 64 MiB */
+    uint32_t coroutine_stack_size;  /* bytes; multiple of 4096, at least 32768; default 65536 */
+    uint32_t queue_depth;           /* requests waiting a shard; default 4096 */
+    uint32_t io_spin_us;            /* spin this long before sleeping; default 0 */
+    uint32_t num_retained_archives; /* newest archives to keep; default 0 = all, no timer */
+    uint32_t archive_interval_secs; /* default 86400; ELOQ_ZERO = no automatic archives */
+    uint32_t max_archive_tasks;     /* partitions archived at a time; default 256 */
+    uint32_t file_amplify_factor;   /* 2 to 255; default 2; ELOQ_ZERO = no compaction by
+                                       itself */
+    uint64_t manifest_limit;        /* bytes before a snapshot; 4096 to 2^31; default 8 MiB */
+    uint64_t buffer_pool_size;      /* bytes of index pages a shard; default 32 MiB */
+    uint64_t root_meta_cache_size;  /* bytes of loaded partitions; default 1 GiB */
+    uint64_t memory_bytes;          /* bounds everything; default 1 GiB; at least 8 MiB + 1
+                                       MiB a shard */
+    uint64_t write_merge_entries;   /* most entries one commit merges; default 100000 */
+    uint64_t write_merge_bytes;     /* most bytes one commit merges; default 64 MiB */
 
-    int io_backend;     /* enum eloq_io_backend */
-    int host_driven;    /* 1: one shard, no threads; every call from the thread that opened */
-    int read_only;      /* 1: the live state, nothing is written */
-    uint64_t as_of;     /* read the archives of this timestamp, read-only */
+    int io_backend;  /* enum eloq_io_backend */
+    int host_driven; /* 1: one shard, no threads; every call from the thread that opened */
+    int read_only;   /* 1: the live state, nothing is written */
+    uint64_t as_of;  /* read the archives of this timestamp, read-only */
 
     /* Called for what has no caller (background jobs, fallbacks). From any thread of the store;
      * must not call the store. NULL = silence. */
@@ -218,7 +218,10 @@ static inline eloq_options eloq_options_at(const char *path)
 }
 #define ELOQ_OPTIONS(path_) eloq_options_at(path_)
 #else
-#define ELOQ_OPTIONS(path_) { .size = sizeof(eloq_options), .path = (path_) }
+#define ELOQ_OPTIONS(path_)                           \
+    {                                                 \
+        .size = sizeof(eloq_options), .path = (path_) \
+    }
 #endif
 
 /* Reads an ini file with the reference's keys and sections (format.md appendix A) over what
@@ -328,7 +331,8 @@ typedef struct eloq_checked {
 } eloq_checked;
 
 /* Verifies everything on disk of one partition; `callback` runs once per finding, on the thread
- * that eloq_tables() would use. ELOQ_NOT_FOUND when there is no such partition; ELOQ_OK when there is no damage, ELOQ_CORRUPTED when there is some. `ret` may be NULL. */
+ * that eloq_tables() would use. ELOQ_NOT_FOUND when there is no such partition; ELOQ_OK when there
+ * is no damage, ELOQ_CORRUPTED when there is some. `ret` may be NULL. */
 int eloq_check(eloq_store *store, eloq_part part,
                void (*callback)(void *user, eloq_part part, const eloq_finding *finding),
                void *user, eloq_checked *ret);
@@ -367,9 +371,9 @@ int eloq_next_ms(eloq_store *store);
 /* The last failure as data. Strings are valid until this thread's next failing call. */
 typedef struct eloq_error {
     int status;
-    int sys_errno;    /* 0 if none */
-    const char *file; /* NULL if none */
-    uint64_t offset;  /* in file */
+    int sys_errno;     /* 0 if none */
+    const char *file;  /* NULL if none */
+    uint64_t offset;   /* in file */
     const char *table; /* NULL if none */
     uint32_t partition;
     int retryable;

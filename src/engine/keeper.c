@@ -55,6 +55,7 @@ static void open_parts(struct shard *s)
         .store_paths = (const char *const *)store->files.paths,
         .store_path_count = store->files.path_count,
     };
+    s->fds.read_only = s->env.read_only;
     part_table_init(&s->parts, &s->env, budget->part_bytes);
     s->parts_ready = true;
 }

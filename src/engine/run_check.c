@@ -26,8 +26,6 @@ struct check {
     const char *dir;   /* of the partition */
     struct part *part; /* loaded afresh, or NULL */
     struct io_names names;
-    size_t data_files, tmp_files;
-    bool has_manifest;
 };
 
 /* About a file in the directory; "" is the directory itself. */
@@ -184,22 +182,12 @@ static int look_at_names(struct task *t, struct check *c)
     for (size_t i = 0; i < c->names.count; i++) {
         const char *name = c->names.names[i].name;
         struct file_name file = file_name_parse(name);
-        c->data_files += file.kind == FILE_DATA;
-        c->has_manifest |= file.kind == FILE_MANIFEST;
-        if (file.kind == FILE_TMP) {
-            c->tmp_files++;
+        if (file.kind == FILE_TMP)
             note(c, ELOQ_NOTE, "temporary file", name);
-        } else if (file.kind == FILE_OTHER) {
+        else if (file.kind == FILE_OTHER)
             note(c, ELOQ_NOTE, "unknown file", name);
-        }
     }
-    if (c->has_manifest)
-        return ELOQ_OK;
-    if (c->data_files > 0 && c->tmp_files == 0)
-        note(c, ELOQ_DAMAGE, "manifest is missing", "");
-    else
-        note(c, ELOQ_NOTE, "first commit did not finish", "");
-    return ELOQ_END; /* nothing more to look at */
+    return ELOQ_OK;
 }
 
 /* ---- all of it ---- */
@@ -220,6 +208,10 @@ static int check_partition(struct task *t, struct check *c, eloq_part part)
     if (rc == ELOQ_CORRUPTED) {
         findings_add(c->findings, ELOQ_DAMAGE, t->err.text, t->err.path[0] ? t->err.path : c->dir,
                      t->err.offset, NOTHING, NOTHING);
+        return ELOQ_OK;
+    }
+    if (rc == ELOQ_NOT_FOUND) {
+        note(c, ELOQ_NOTE, "first commit did not finish", "");
         return ELOQ_OK;
     }
     if (rc != ELOQ_OK)
