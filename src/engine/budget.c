@@ -26,7 +26,7 @@ static uint64_t process_fds(void)
     return limit.rlim_cur;
 }
 
-static int share_fds(const eloq_options *options, size_t *ret, struct err *e)
+static int share_fds(const eloq_options *options, struct budget *ret, struct err *e)
 {
     uint64_t process = process_fds();
     uint64_t reserved = MIN(FDS_RESERVED, process / 4);
@@ -37,7 +37,8 @@ static int share_fds(const eloq_options *options, size_t *ret, struct err *e)
                        "too few descriptors: %u shards need %u each, fd_limit is %u, the process "
                        "may open %llu",
                        options->shards, FDS_LEAST, options->fd_limit, (unsigned long long)process);
-    *ret = (size_t)share;
+    ret->manifest_fds = (size_t)share / 4;
+    ret->fds = (size_t)share - ret->manifest_fds;
     return ELOQ_OK;
 }
 
@@ -56,8 +57,9 @@ int budget_make(const eloq_options *options, bool in_memory, struct budget *ret,
         .scan_bytes = MIN(UINT64_C(1) << 20, share / 64),
         .tasks = (size_t)MIN(MAX(tasks, TASKS_LEAST), TASKS_MOST),
         .fds = FDS_LEAST,
+        .manifest_fds = FDS_LEAST,
     };
     if (in_memory)
         return ELOQ_OK;
-    return share_fds(options, &ret->fds, e);
+    return share_fds(options, ret, e);
 }

@@ -12,7 +12,8 @@ struct budget {
     uint64_t merge_bytes;
     uint64_t scan_bytes; /* largest batch of an iterator */
     size_t tasks;
-    size_t fds;
+    size_t fds; /* data files */
+    size_t manifest_fds;
 };
 
 /* From completed options. ELOQ_OK, or ELOQ_BUSY when the process may open too few files. */

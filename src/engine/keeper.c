@@ -52,6 +52,7 @@ static void open_parts(struct shard *s)
         .as_of = options->as_of,
         .manifest_limit = options->manifest_limit,
         .write_batch_pages = options->max_write_batch_pages,
+        .manifest_fds_max = (uint32_t)budget->manifest_fds,
         .store_paths = (const char *const *)store->files.paths,
         .store_path_count = store->files.path_count,
     };

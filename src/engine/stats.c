@@ -58,7 +58,7 @@ void stats_collect(const struct shard *s, struct stats *ret)
                                    [STAT_page_cache_misses] = s->cache.misses,
                                    [STAT_page_cache_evictions] = s->cache.evictions,
                                    [STAT_page_cache_pages] = s->cache.count,
-                                   [STAT_open_files] = s->fds.open,
+                                   [STAT_open_files] = s->fds.open + s->env.manifest_fds,
                                    [STAT_partitions_loaded] = s->parts.count,
                                    [STAT_partition_loads] = env->parts_loaded,
                                    [STAT_partition_evictions] = env->parts_evicted,

@@ -19,6 +19,7 @@ static int open_at(struct task *t, struct part *p, char *path)
         return rc;
     }
     p->manifest_fd = fd;
+    p->env->manifest_fds++;
     return ELOQ_OK;
 }
 
@@ -29,12 +30,13 @@ int manifest_log_open(struct task *t, struct part *p)
     return open_at(t, p, path);
 }
 
-static void close_file(struct task *t, struct part *p)
+void manifest_log_close(struct task *t, struct part *p)
 {
     if (p->manifest_fd < 0)
         return;
     int fd = p->manifest_fd;
     p->manifest_fd = -1;
+    p->env->manifest_fds--;
     io_close_file(t, p->env->io, fd);
 }
 
@@ -143,7 +145,7 @@ int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *
         bytes_free(&record);
         return fail_encoding(t, p, rc);
     }
-    close_file(t, p);
+    manifest_log_close(t, p);
     part_manifest_path(p, path, sizeof(path));
     rc = whole_replace(t, p->env->io, p->files.dir, path, record.data, record.size, &unknown);
     if (rc == ELOQ_OK) {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "file/name.h"
+#include "part/manifest_log.h"
 #include "part/part_load.h"
 
 #define FREE_STEP 4096 /* mapping nodes freed between two yields */
@@ -85,8 +86,7 @@ void part_close(struct task *t, struct part *p)
     list_remove(&last->link);
     snapshot_free(last);
 
-    if (p->manifest_fd >= 0)
-        io_close_file(t, env->io, p->manifest_fd);
+    manifest_log_close(t, p);
     if (p->archive_fd >= 0)
         io_close_file(t, env->io, p->archive_fd);
     fdcache_close_owner(t, env->fds, &p->files);

@@ -31,6 +31,8 @@ struct part_env {
     uint64_t as_of;          /* open archives of this timestamp; 0 = the live state */
     uint64_t manifest_limit; /* bytes */
     uint32_t write_batch_pages;
+    uint32_t manifest_fds_max; /* manifests kept open for appending by idle partitions; soft */
+    uint32_t manifest_fds;     /* open now */
     const char *const *store_paths;
     uint32_t store_path_count;
     /* counters */
@@ -52,6 +54,7 @@ struct part {
     uint64_t manifest_term;
     uint64_t manifest_end;   /* where the next record goes; 0 = there is no manifest yet */
     uint64_t snapshot_bytes; /* size of its snapshot record */
+    uint64_t found_at;       /* offset of the last record found when it was loaded */
     uint64_t last_checksum;
     struct manifest_sequence sequence;
     uint64_t terms_listed; /* every file id below has an entry on disk */

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "coro/sched.h"
 #include "coro/single_flight.h"
+#include "part/manifest_log.h"
 
 #define ABSENT_MAX 1024
 #define ABSENT_NS UINT64_C(1000000000)
@@ -233,6 +234,22 @@ static void close_part(struct task *t, struct part_table *tab, struct part_slot 
     drop_if_idle(tab, slot);
 }
 
+/* Idle partitions that keep their manifest open for the next append, when there are too many. */
+static void close_manifests(struct task *t, struct part_table *tab)
+{
+    for (size_t i = 0; i < tab->count && tab->env->manifest_fds > tab->env->manifest_fds_max; i++) {
+        struct list *node = list_first(&tab->lru);
+        if (!node)
+            return;
+        struct part *p = container_of(node, struct part, lru);
+        /* Held while it suspends; releasing puts it at the other end, so the next one comes up. */
+        list_remove(node);
+        p->refs++;
+        manifest_log_close(t, p);
+        part_table_release(tab, p);
+    }
+}
+
 void part_table_trim(struct task *t, struct part_table *tab)
 {
     struct list *node;
@@ -251,6 +268,7 @@ void part_table_trim(struct task *t, struct part_table *tab)
             list_push_back(&tab->lru, &p->lru);
         }
     }
+    close_manifests(t, tab);
 }
 
 void part_table_forget(struct task *t, struct part_table *tab, const char *table,
