@@ -305,6 +305,7 @@ static int apply(struct manifest_state *s, const struct manifest_view *v,
         s->snapshot_bytes = frame->end;
     if (v->has_sequence)
         s->sequence = v->sequence;
+    s->last_at = frame->at;
     s->last_checksum = frame->checksum;
     s->last_has_page_checksums = v->has_page_checksums;
     s->record_count++;
@@ -334,20 +335,44 @@ static int replay_record(struct manifest_state *s, const uint8_t *data,
     return apply(s, &v, frame);
 }
 
+/* A damaged length makes a record look cut, and hides those behind it. Ours are known by their
+ * sequence, which stands at their end: one that would have come later says that this is no tail. */
+static bool hides_records(const struct manifest_state *s, const uint8_t *data, size_t size,
+                          uint64_t at)
+{
+    if (s->sequence.manifest_id == 0)
+        return false;
+    for (at += RECORD_ALIGN; at < size && size - at >= RECORD_HEADER_BYTES; at += RECORD_ALIGN) {
+        uint32_t payload = get_u32(data + at + 16);
+        if (payload > size - at - RECORD_HEADER_BYTES || payload < SECTION_SEQUENCE_BYTES)
+            continue;
+        const uint8_t *sequence =
+            data + at + RECORD_HEADER_BYTES + payload - SECTION_SEQUENCE_BYTES;
+        struct manifest_frame frame;
+        if (get_u64(sequence) == s->sequence.manifest_id
+            && get_u64(sequence + 8) > s->sequence.number
+            && manifest_view_frame(data, size, at, &frame) && frame.checksum_ok)
+            return true;
+    }
+    return false;
+}
+
 int manifest_replay(struct manifest_state *s, const uint8_t *data, size_t size, bool in_place)
 {
     struct progress p = { .bad = UINT64_MAX };
     struct manifest_frame frame;
-    while (manifest_view_frame(data, size, p.at, &frame)) {
-        int rc = replay_record(s, data, &frame, &p);
-        if (rc < 0)
-            return rc;
-        if (rc == ELOQ_END)
-            break;
-        p.at = frame.end;
+    int rc = ELOQ_OK;
+    while (rc == ELOQ_OK && manifest_view_frame(data, size, p.at, &frame)) {
+        rc = replay_record(s, data, &frame, &p);
+        if (rc == ELOQ_OK)
+            p.at = frame.end;
     }
+    if (rc < 0)
+        return rc;
     if (s->record_count == 0)
         return fail(s, 0, "the snapshot record is cut short");
+    if (rc == ELOQ_OK && hides_records(s, data, size, p.at))
+        return fail(s, MIN(p.bad, p.at), "a damaged record is followed by a valid one");
     s->valid_end = MIN(p.bad, p.at);
     s->padding_missing = s->valid_end > size;
     if (manifest_view_nonzero_end(data, size) > s->valid_end)
