@@ -71,6 +71,7 @@ struct manifest_state {
     bool has_manifest_term;
     uint64_t valid_end;      /* where the next record goes */
     uint64_t snapshot_bytes; /* padded size of the snapshot record */
+    uint64_t last_at;        /* offset of the last record */
     uint64_t last_checksum;
     struct manifest_sequence sequence; /* of the last record of ours; manifest_id 0 = none */
     uint32_t record_count;

@@ -188,6 +188,7 @@ static int load_state(struct task *t, struct part *p, struct manifest_state *s)
 
     p->manifest_end = s->valid_end;
     p->snapshot_bytes = s->snapshot_bytes;
+    p->found_at = s->last_at;
     p->last_checksum = s->last_checksum;
     p->sequence = s->sequence;
     p->terms_listed = first_not_listed(s);

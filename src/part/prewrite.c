@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "part/manifest_log.h"
+#include "part/manifest_view.h"
 
 #define STEP 16384 /* pages between two yields */
 
@@ -18,6 +19,12 @@ static int fail(struct task *t, struct part *p, const char *verb, int64_t result
     return rc;
 }
 
+/* Without memory or a descriptor there was no flush. */
+static bool is_lost(int code)
+{
+    return code < 0 && code != ELOQ_NO_MEMORY && code != ELOQ_BUSY;
+}
+
 /* When it fails, the names in the directory may be lost without the system saying so again. */
 static int sync_directory(struct task *t, struct part *p, const char *path)
 {
@@ -25,8 +32,9 @@ static int sync_directory(struct task *t, struct part *p, const char *path)
 
     if (rc == 0)
         return ELOQ_OK;
-    p->broken = true;
-    return fail(t, p, "fsync of directory", rc, path);
+    rc = fail(t, p, "fsync of directory", rc, path);
+    p->broken |= is_lost(rc);
+    return rc;
 }
 
 /* The data files that hold pages. Yields; writes are kept away by the caller being the writer. */
@@ -85,6 +93,39 @@ static int sync_data_files(struct task *t, struct part *p)
     return rc;
 }
 
+/* Writes the last record anew, as it was found. Its flush may have failed before the store was
+ * reopened: then the system shows it, holds it for clean and never writes it, so that flushing it
+ * does nothing. The records before it were flushed before it was written; of a snapshot record the
+ * same holds, since it got its name after that. */
+static int rewrite_last_record(struct task *t, struct part *p, const char *path)
+{
+    struct io *io = p->env->io;
+    size_t size = (size_t)(p->manifest_end - p->found_at);
+    struct manifest_frame frame;
+    struct bytes record;
+
+    bytes_init(&record, p->env->mem, MEM_OTHER);
+    bytes_add_zeros(&record, size);
+    if (record.failed) {
+        bytes_free(&record);
+        return task_no_memory(t);
+    }
+    const char *verb = "read";
+    int64_t rc = io_read(t, io, p->manifest_fd, record.data, size, p->found_at);
+    /* What was read may be gone from the system's memory meanwhile. */
+    bool is_same = rc >= 0 && manifest_view_frame(record.data, size, 0, &frame) && frame.checksum_ok
+                   && frame.checksum == p->last_checksum;
+    if (is_same) {
+        verb = "write";
+        rc = io_write(t, io, p->manifest_fd, record.data, size, p->found_at);
+    }
+    bytes_free(&record);
+    if (rc < 0)
+        return fail(t, p, verb, rc, path);
+    return is_same ? ELOQ_OK
+                   : part_fail(t, p, ELOQ_CORRUPTED, "the manifest is not what it was when loaded");
+}
+
 /* Cuts a damaged tail off, or completes missing padding, and flushes the manifest. */
 static int sync_manifest(struct task *t, struct part *p)
 {
@@ -101,6 +142,8 @@ static int sync_manifest(struct task *t, struct part *p)
         if (rc < 0)
             return fail(t, p, "truncate", rc, path);
     }
+    if (p->found_at > 0)
+        TRY(rewrite_last_record(t, p, path));
     int rc = io_sync(t, io, p->manifest_fd);
     return rc < 0 ? fail(t, p, "fdatasync", rc, path) : ELOQ_OK;
 }
@@ -152,8 +195,7 @@ int prewrite(struct task *t, struct part *p)
         return ELOQ_OK;
     int rc = flush_found(t, p);
     /* After a failed flush the system may hold pages for clean that never reached the disk: what
-     * was loaded is not to be built upon. Without memory or a descriptor there was no flush. */
-    if (rc < 0 && rc != ELOQ_NO_MEMORY && rc != ELOQ_BUSY)
-        p->broken = true;
+     * was loaded is not to be built upon. */
+    p->broken |= is_lost(rc);
     return rc;
 }
