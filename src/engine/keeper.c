@@ -49,6 +49,8 @@ static void open_parts(struct shard *s)
         .append = format->data_append_mode,
         .verify = !options->skip_verify_checksum,
         .read_only = options->read_only || options->as_of,
+        .compress = options->enable_compression,
+        .host_driven = options->host_driven,
         .as_of = options->as_of,
         .manifest_limit = options->manifest_limit,
         .write_batch_pages = options->max_write_batch_pages,
@@ -57,6 +59,7 @@ static void open_parts(struct shard *s)
         .store_path_count = store->files.path_count,
     };
     s->fds.read_only = s->env.read_only;
+    mutex_init(&s->env.packing);
     part_table_init(&s->parts, &s->env, budget->part_bytes);
     s->parts_ready = true;
 }

@@ -29,6 +29,9 @@ struct eloq_store;
     COUNTER(manifest_appends)     \
     COUNTER(manifest_switches)    \
     COUNTER(manifest_bytes)       \
+    COUNTER(values_compressed)    \
+    COUNTER(dictionaries_made)    \
+    COUNTER(dictionaries_failed)  \
     COUNTER(page_cache_hits)      \
     COUNTER(page_cache_misses)    \
     COUNTER(page_cache_evictions) \

@@ -1,4 +1,4 @@
-/* page/dict.c -- values compressed by zstd: check the prefix, decompress. */
+/* page/dict.c -- values compressed by zstd in one go; what it makes of dictionaries. */
 #define ZSTD_STATIC_LINKING_ONLY /* custom allocators; the shared library exports them too */
 #include "page/dict.h"
 
@@ -12,6 +12,10 @@
 /* A block of at most this many plain bytes takes at least four bytes of a frame. */
 #define BLOCK_PLAIN_MAX (UINT64_C(128) << 10)
 #define BLOCK_STORED_MIN 4
+
+/* Made objects that a context keeps. */
+#define ENCODERS_MAX 4
+#define DECODERS_MAX 32
 
 struct dict *dict_new(struct mem *m, const void *bytes, uint32_t size)
 {
@@ -28,6 +32,8 @@ struct dict *dict_new(struct mem *m, const void *bytes, uint32_t size)
     d->refs = 1;
     d->bytes = copy;
     d->size = size;
+    list_init(&d->encoder.link);
+    list_init(&d->decoder.link);
     return d;
 }
 
@@ -38,6 +44,20 @@ struct dict *dict_ref(struct dict *d)
     return d;
 }
 
+static void free_encoder(struct dict_made *made)
+{
+    list_remove(&made->link);
+    ZSTD_freeCDict(made->object);
+    made->object = NULL;
+}
+
+static void free_decoder(struct dict_made *made)
+{
+    list_remove(&made->link);
+    ZSTD_freeDDict(made->object);
+    made->object = NULL;
+}
+
 void dict_unref(struct dict *d)
 {
     if (!d)
@@ -45,7 +65,8 @@ void dict_unref(struct dict *d)
     CHECK(d->refs > 0);
     if (--d->refs > 0)
         return;
-    ZSTD_freeDDict(d->decoder);
+    free_encoder(&d->encoder);
+    free_decoder(&d->decoder);
     mem_free(d->mem, d->bytes);
     mem_free(d->mem, d);
 }
@@ -77,18 +98,34 @@ static void context_free(void *opaque, void *p)
 
 void dict_context_init(struct dict_context *c, struct mem *m)
 {
-    c->mem = m;
-    c->decoder = NULL;
+    *c = (struct dict_context){ .mem = m };
+    list_init(&c->encoders);
+    list_init(&c->decoders);
+}
+
+/* Frees all but the `keep` used last. */
+static void trim(struct list *used, size_t keep, void (*drop)(struct dict_made *made))
+{
+    struct list *node = used->next;
+    for (; node != used && keep > 0; keep--)
+        node = node->next;
+    while (node != used) {
+        struct dict_made *made = container_of(node, struct dict_made, link);
+        node = node->next;
+        drop(made);
+    }
 }
 
 void dict_context_deinit(struct dict_context *c)
 {
+    trim(&c->encoders, 0, free_encoder);
+    trim(&c->decoders, 0, free_decoder);
+    ZSTD_freeCCtx(c->packer);
     ZSTD_freeDCtx(c->decoder);
-    c->decoder = NULL;
+    c->packer = c->decoder = NULL;
 }
 
-/* Splits a stored value into plain size and frame. */
-static bool split(eloq_slice stored, uint32_t *ret_size, eloq_slice *ret_frame)
+bool dict_split(eloq_slice stored, uint32_t *ret_size, eloq_slice *ret_frame)
 {
     struct reader r = reader_over(stored.data, stored.size);
     if (!reader_v32(&r, ret_size))
@@ -101,7 +138,7 @@ int dict_plain_size(eloq_slice stored, uint64_t *ret)
 {
     uint32_t size;
     eloq_slice frame;
-    if (!split(stored, &size, &frame))
+    if (!dict_split(stored, &size, &frame))
         return ELOQ_CORRUPTED;
     /* "Unknown" and "error" are huge numbers, so they differ from any prefix. */
     if (ZSTD_getFrameContentSize(frame.data, frame.size) != size)
@@ -112,24 +149,21 @@ int dict_plain_size(eloq_slice stored, uint64_t *ret)
     return ELOQ_OK;
 }
 
-static int make_context(struct dict_context *c)
+/* The dictionary as zstd decompresses with it, now the one used last. */
+static int use_decoder(struct dict_context *c, struct dict *d)
 {
-    ZSTD_customMem mem = { context_alloc, context_free, c->mem };
-    if (!c->decoder)
-        c->decoder = ZSTD_createDCtx_advanced(mem);
-    return c->decoder ? ELOQ_OK : ELOQ_NO_MEMORY;
-}
-
-static int make_decoder(struct dict *d)
-{
-    if (d->decoder)
-        return ELOQ_OK;
-    ZSTD_customMem mem = { dict_alloc, dict_free, d };
-    d->out_of_memory = false;
-    d->decoder = ZSTD_createDDict_advanced(d->bytes, d->size, ZSTD_dlm_byRef, ZSTD_dct_auto, mem);
-    if (d->decoder)
-        return ELOQ_OK;
-    return d->out_of_memory ? ELOQ_NO_MEMORY : ELOQ_CORRUPTED;
+    if (!d->decoder.object) {
+        ZSTD_customMem mem = { dict_alloc, dict_free, d };
+        trim(&c->decoders, DECODERS_MAX - 1, free_decoder);
+        d->out_of_memory = false;
+        d->decoder.object =
+            ZSTD_createDDict_advanced(d->bytes, d->size, ZSTD_dlm_byRef, ZSTD_dct_auto, mem);
+        if (!d->decoder.object)
+            return d->out_of_memory ? ELOQ_NO_MEMORY : ELOQ_CORRUPTED;
+    }
+    list_remove(&d->decoder.link);
+    list_push_front(&c->decoders, &d->decoder.link);
+    return ELOQ_OK;
 }
 
 int dict_decompress(struct dict_context *c, struct dict *d, enum compression type,
@@ -138,13 +172,18 @@ int dict_decompress(struct dict_context *c, struct dict *d, enum compression typ
     CHECK(type == COMPRESSION_DICT || type == COMPRESSION_ALONE);
     uint32_t size;
     eloq_slice frame;
-    if (!split(stored, &size, &frame) || size != plain_size)
+    if (!dict_split(stored, &size, &frame) || size != plain_size)
         return ELOQ_CORRUPTED;
-    TRY(make_context(c));
+    if (!c->decoder) {
+        ZSTD_customMem mem = { context_alloc, context_free, c->mem };
+        c->decoder = ZSTD_createDCtx_advanced(mem);
+        if (!c->decoder)
+            return ELOQ_NO_MEMORY;
+    }
     const ZSTD_DDict *decoder = NULL;
     if (type == COMPRESSION_DICT && d && d->size > 0) {
-        TRY(make_decoder(d));
-        decoder = d->decoder;
+        TRY(use_decoder(c, d));
+        decoder = d->decoder.object;
     }
     size_t got = ZSTD_decompress_usingDDict(c->decoder, plain, (size_t)plain_size, frame.data,
                                             frame.size, decoder);
@@ -152,4 +191,51 @@ int dict_decompress(struct dict_context *c, struct dict *d, enum compression typ
         return ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation ? ELOQ_NO_MEMORY
                                                                       : ELOQ_CORRUPTED;
     return got == plain_size ? ELOQ_OK : ELOQ_CORRUPTED;
+}
+
+/* The dictionary as zstd compresses with it, now the one used last. 1: it is malformed. */
+static int use_encoder(struct dict_context *c, struct dict *d)
+{
+    if (!d->encoder.object) {
+        ZSTD_customMem mem = { dict_alloc, dict_free, d };
+        trim(&c->encoders, ENCODERS_MAX - 1, free_encoder);
+        d->out_of_memory = false;
+        d->encoder.object =
+            ZSTD_createCDict_advanced(d->bytes, d->size, ZSTD_dlm_byRef, ZSTD_dct_auto,
+                                      ZSTD_getCParams(COMPRESS_LEVEL, 0, d->size), mem);
+        if (!d->encoder.object)
+            return d->out_of_memory ? ELOQ_NO_MEMORY : 1;
+    }
+    list_remove(&d->encoder.link);
+    list_push_front(&c->encoders, &d->encoder.link);
+    return ELOQ_OK;
+}
+
+int dict_compress(struct dict_context *c, struct dict *d, eloq_slice plain, struct bytes *out)
+{
+    CHECK(d->size > 0 && plain.size <= DICT_AT_ONCE_BYTES);
+    if (!c->packer) {
+        ZSTD_customMem mem = { context_alloc, context_free, c->mem };
+        c->packer = ZSTD_createCCtx_advanced(mem);
+        if (!c->packer)
+            return ELOQ_NO_MEMORY;
+    }
+    int rc = use_encoder(c, d);
+    if (rc != ELOQ_OK)
+        return rc;
+    out->size = 0;
+    TRY(bytes_reserve(out, VARINT32_MAX_BYTES + ZSTD_compressBound(plain.size)));
+    bytes_add_varint(out, plain.size);
+    /* Content size and dictionary id are in the frame, a checksum is not. */
+    size_t got =
+        ZSTD_compress_usingCDict(c->packer, out->data + out->size, out->capacity - out->size,
+                                 plain.data, plain.size, d->encoder.object);
+    if (ZSTD_isError(got)) {
+        /* It may have been in the middle of growing. */
+        ZSTD_freeCCtx(c->packer);
+        c->packer = NULL;
+        return ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation ? ELOQ_NO_MEMORY : 1;
+    }
+    out->size += got;
+    return got < plain.size ? ELOQ_OK : 1;
 }

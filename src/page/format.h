@@ -36,6 +36,12 @@ enum page_type { PAGE_INNER_INDEX = 0, PAGE_LEAF_INDEX = 1, PAGE_DATA = 2, PAGE_
 #define ENTRY_LENGTH_SHIFT 4
 enum compression { COMPRESSION_NONE = 0, COMPRESSION_DICT = 1, COMPRESSION_ALONE = 2 };
 
+/* plain lengths: shorter values stay plain, up to the second with a dictionary, above stand-alone */
+#define COMPRESS_BYTES_MIN 100u
+#define COMPRESS_DICT_BYTES_MAX (10u << 20)
+#define COMPRESS_BYTES_MAX UINT32_MAX /* the length is a v32 */
+#define COMPRESS_LEVEL 3
+
 #define TIMESTAMP_MAX INT64_MAX
 #define TREE_DEPTH_MAX 64
 

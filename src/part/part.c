@@ -37,6 +37,7 @@ static int new_part(struct task *t, struct part_env *env, const char *table, uin
     if (!p)
         return task_no_memory(t);
     p->env = env;
+    training_init(p);
     p->manifest_fd = -1;
     p->archive_fd = -1;
     list_init(&p->snapshots);
@@ -89,6 +90,7 @@ void part_close(struct task *t, struct part *p)
     manifest_log_close(t, p);
     if (p->archive_fd >= 0)
         io_close_file(t, env->io, p->archive_fd);
+    training_deinit(p);
     fdcache_close_owner(t, env->fds, &p->files);
     page_cache_drop_owner(env->cache, p);
     pagefiles_deinit(&p->files);
@@ -105,7 +107,7 @@ uint64_t part_footprint(const struct part *p)
     uint64_t bits = p->falloc.free.size + p->free_ids.size;
 
     return sizeof(*p) + sizeof(*s) + leaves * sizeof(struct mapping_node)
-           + (s->dict ? s->dict->size : 0) + bits / 8
+           + (s->dict ? s->dict->size : 0) + p->training.samples.kept.capacity + bits / 8
            + p->files.terms.capacity * sizeof(struct term_entry);
 }
 

@@ -6,12 +6,14 @@
 #pragma once
 
 #include "base/rand.h"
+#include "coro/wait.h"
 #include "file/pagefiles.h"
 #include "page/pagepool.h"
 #include "part/falloc.h"
 #include "part/manifest.h"
 #include "part/page_cache.h"
 #include "part/snapshot.h"
+#include "part/training.h"
 
 /* What the partitions of one shard share. Filled by the engine. */
 struct part_env {
@@ -22,12 +24,16 @@ struct part_env {
     struct page_cache *cache;
     struct pagepool *pool;
     struct dict_context *dicts;
+    struct part *gathering[TRAININGS_AT_ONCE]; /* samples for a dictionary; NULL: a free place */
+    struct mutex packing; /* a large value is being compressed, which takes some megabytes */
     struct rand *rand;
     struct page_shape shape;
     uint32_t pages_per_file_shift;
     bool append;
     bool verify;
     bool read_only;
+    bool compress;    /* new values, when it helps */
+    bool host_driven; /* nothing else can be done while a dictionary is trained */
     uint64_t as_of;          /* open archives of this timestamp; 0 = the live state */
     uint64_t manifest_limit; /* bytes */
     uint32_t write_batch_pages;
@@ -37,7 +43,8 @@ struct part_env {
     uint32_t store_path_count;
     /* counters */
     uint64_t commits, manifest_appends, manifest_switches, pages_written, pages_read,
-        manifest_bytes, parts_loaded, parts_evicted, commit_failures;
+        manifest_bytes, parts_loaded, parts_evicted, commit_failures, values_compressed, dicts_made,
+        dicts_failed;
 };
 
 struct part {
@@ -49,6 +56,7 @@ struct part {
     struct snapshot *current; /* referenced by the part itself */
     struct falloc falloc;
     struct bitset free_ids; /* logical ids below current->map.page_count that are unmapped */
+    struct training training;
 
     /* the manifest file */
     uint64_t manifest_term;

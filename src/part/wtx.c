@@ -240,6 +240,12 @@ int wtx_free_page(struct task *t, struct wtx *w, struct page_id id)
     return ELOQ_OK;
 }
 
+void wtx_set_dict(struct wtx *w, struct dict *d)
+{
+    CHECK(!w->base->dict && !w->new_dict);
+    w->new_dict = dict_ref(d);
+}
+
 /* Appends a record with the changes and with entries for all files up to the one that the next page
  * goes to. */
 static int append_log(struct task *t, struct wtx *w, uint64_t terms_end)
@@ -278,7 +284,7 @@ static int write_manifest(struct task *t, struct wtx *w)
 
     if (terms_end > TERMS_MAX)
         return part_fail(t, p, ELOQ_NO_SPACE, "partition has too many data files");
-    if (is_empty || manifest_log_must_replace(p, w->change_count, term_count))
+    if (is_empty || w->new_dict || manifest_log_must_replace(p, w->change_count, term_count))
         return manifest_log_replace(t, p, w->next);
     return append_log(t, w, terms_end);
 }
@@ -295,7 +301,7 @@ static int make_durable(struct task *t, struct wtx *w)
     w->next->map = w->edit.map;
     w->next->root[TREE_MAIN] = w->root[TREE_MAIN];
     w->next->root[TREE_TTL] = w->root[TREE_TTL];
-    w->next->dict = dict_ref(w->base->dict);
+    w->next->dict = dict_ref(wtx_dict(w));
 
     TRY(part_sync_pages(t, p));
     return write_manifest(t, w);
@@ -320,6 +326,7 @@ static void free_arrays(struct wtx *w)
     mem_free(m, w->places_taken);
     mem_free(m, w->out);
     mem_free(m, w->index_pages);
+    dict_unref(w->new_dict);
     *w = (struct wtx){ 0 };
 }
 
@@ -335,6 +342,8 @@ static void publish(struct wtx *w)
     give_ids(p, &p->current->map, w->ids_taken, w->ids_taken_count);
     give_ids(p, &p->current->map, w->ids_freed, w->ids_freed_count);
     snapshot_unref(w->base);
+    if (w->new_dict)
+        training_stored(p);
     p->env->commits++;
     free_arrays(w);
 }

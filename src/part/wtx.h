@@ -29,6 +29,7 @@ struct wtx {
     struct snapshot *next; /* allocated at begin, so that install cannot fail */
     struct mapping_edit edit;
     bool changed; /* a page was put or freed, or a root changed */
+    struct dict *new_dict; /* the commit stores it; NULL: it keeps that of base */
 
     struct manifest_change *changes;
     size_t change_count, change_capacity;
@@ -59,6 +60,13 @@ void wtx_drop_page(struct wtx *w, uint8_t *page); /* one that will not be put; N
 int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page);
 /* Unmaps a page of the base; its place is garbage after the commit. */
 int wtx_free_page(struct task *t, struct wtx *w, struct page_id id);
+/* The dictionary of the values this write stores; NULL: none. */
+static inline struct dict *wtx_dict(const struct wtx *w)
+{
+    return w->new_dict ? w->new_dict : w->base->dict;
+}
+/* The commit will store this dictionary (takes a reference); base must have none. */
+void wtx_set_dict(struct wtx *w, struct dict *d);
 /* Durable and current, or a failure after which it is aborted. Ends the wtx in any case. When
  * nothing changed it writes nothing, but flushes what was found on disk: that is what it says yes
  * to. Roots are taken from w->root. */

@@ -42,6 +42,39 @@ static int find_leaf(struct applier *a, struct descent *d, struct tree_op *ops, 
     return ELOQ_OK;
 }
 
+/* A leaf of the TTL tree whose keys can only go goes on without it: what cannot be read cannot be
+ * tidied, and the pairs are in the main tree. `rc` is the failure of the read. */
+static int skip_damaged(struct applier *a, struct touched *leaf, int rc)
+{
+    bool may_skip = rc == ELOQ_CORRUPTED && a->kind == TREE_TTL;
+    for (size_t i = 0; i < leaf->op_count && may_skip; i++)
+        may_skip = leaf->ops[i].is_delete;
+    if (!may_skip)
+        return rc;
+    leaf->op_count = 0;
+    return ELOQ_OK;
+}
+
+/* Reads the leaves of a window. */
+static int read_window(struct applier *a, struct touched *window, struct page_read *reads,
+                       size_t leaves)
+{
+    if (pages_read_many(a->t, a->w->base, PAGE_DATA, reads, leaves) == ELOQ_OK)
+        return ELOQ_OK;
+    for (size_t i = 0; i < leaves; i++) {
+        struct touched *leaf = &window[i];
+        if (reads[i].rc == ELOQ_OK)
+            continue;
+        /* Once more alone, so that the words are about this page. */
+        int rc = pages_read(a->t, a->w->base, leaf->id, PAGE_DATA, leaf->page);
+        if (rc < 0)
+            rc = descend_damage(a->t, rc, leaf->lower, leaf->upper);
+        if (rc < 0)
+            TRY(skip_damaged(a, leaf, rc));
+    }
+    return ELOQ_OK;
+}
+
 /* Finds and reads up to WINDOW_LEAVES leaves; *ret_used: the operations they hold. */
 static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
                        struct touched *window, struct page_read *reads, size_t *ret_leaves,
@@ -50,7 +83,9 @@ static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops
     size_t leaves = 0, used = 0;
     while (leaves < WINDOW_LEAVES && used < count) {
         struct touched *leaf = &window[leaves];
-        TRY(find_leaf(a, d, ops + used, count - used, leaf));
+        int rc = find_leaf(a, d, ops + used, count - used, leaf);
+        if (rc == ELOQ_CORRUPTED && a->kind == TREE_TTL) {
+        }
         if (leaf->depth != window[0].depth)
             return pages_fail(a->t, a->w->base, leaf->id, "tree is not equally deep everywhere");
         TRY(wtx_new_page(a->t, a->w, &leaf->page));
@@ -111,6 +146,7 @@ int applier_init(struct applier *a, struct task *t, struct wtx *w, enum tree_kin
                            .now_ms = now_us / 1000 };
     arena_init(&a->keep, t->arena.mem);
     arena_init(&a->leaf, t->arena.mem);
+    bytes_init(&a->packed, t->arena.mem, MEM_DICT);
     a->key_buffer = arena_alloc(&a->keep, a->shape->page_bytes);
     a->pack.scratch = arena_alloc(&a->keep, leaf_build_scratch_bytes(a->shape->page_bytes));
     return a->key_buffer && a->pack.scratch ? ELOQ_OK : task_no_memory(t);
@@ -123,6 +159,7 @@ void applier_deinit(struct applier *a)
     mem_free(a->keep.mem, a->pack.entries);
     mem_free(a->keep.mem, a->changes.items);
     mem_free(a->keep.mem, a->ttl);
+    bytes_free(&a->packed);
     arena_free(&a->leaf);
     arena_free(&a->keep);
 }
@@ -165,5 +202,6 @@ int applier_finish(struct applier *a)
 
 int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us)
 {
+    apply_train(t, w, ops, count);
     return apply_tree(t, w, TREE_MAIN, ops, count, now_us);
 }

@@ -11,7 +11,7 @@
 struct current {
     bool exists;
     bool is_new;        /* not the stored one */
-    struct entry entry; /* new ones: value is plain */
+    struct entry entry; /* new ones: value is plain, until it is emitted */
 };
 
 static bool has_expired(const struct applier *a, uint64_t expire_at)
@@ -82,13 +82,17 @@ static int emit_new(struct applier *a, struct touched *leaf, struct entry *entry
     if (leaf_needs_overflow(a->shape->page_bytes, entry->key.size, entry->value.size,
                             entry->timestamp, entry->expire_at))
         TRY(value_write_overflow(a, entry));
+    else if (entry->compression != COMPRESSION_NONE)
+        TRY(value_keep_inline(a, entry));
     return leaf_pack_add(a, leaf, entry);
 }
 
-static bool is_same(const struct entry *x, const struct entry *y)
+/* Whether a new pair, its value in this form, is the stored one. */
+static bool is_same(const struct entry *stored, const struct entry *new)
 {
-    return !x->is_overflow && x->compression == COMPRESSION_NONE && x->timestamp == y->timestamp
-           && x->expire_at == y->expire_at && slice_equal(x->value, y->value);
+    return !stored->is_overflow && stored->compression == new->compression
+           && stored->timestamp == new->timestamp
+           && stored->expire_at == new->expire_at &&slice_equal(stored->value, new->value);
 }
 
 /* Runs the operations [ops, ops + count) on one key, stored or not (NULL), and emits what is left.
@@ -104,7 +108,10 @@ static int merge_key(struct applier *a, struct touched *leaf, const struct entry
     for (size_t i = 0; i < count; i++)
         run_op(a, &ops[i], &now);
 
-    if (stored && now.exists && (!now.is_new || is_same(stored, &now.entry)))
+    bool is_kept = stored && now.exists && (!now.is_new || is_same(stored, &now.entry));
+    if (!is_kept && now.exists && value_compress(a, &now.entry))
+        is_kept = stored && is_same(stored, &now.entry);
+    if (is_kept)
         return leaf_pack_add(a, leaf, stored);
     if (stored) {
         *changed = true;

@@ -4,6 +4,7 @@
  *
  *     apply.c         finds the leaves the batch touches, a window at a time, reads them together
  *     apply_leaf.c    merges one leaf with its operations
+ *     apply_compress.c  makes the stored form of a new value
  *     leaf_pack.c     packs the surviving entries into pages
  *     leaf_stream.c   keeps the links between leaves right and writes them
  *     apply_index.c   rebuilds, one level after the other, the index pages whose children came or
@@ -83,6 +84,12 @@ struct applier {
     struct child_changes changes; /* below the level-1 index pages */
     struct tree_op *ttl;          /* what the TTL tree must do */
     size_t ttl_count, ttl_capacity;
+
+    /* apply_compress.c */
+    struct bytes packed; /* the stored form of the value compressed last */
+    uint64_t compressed_bytes;
+    uint8_t *inline_ring; /* stored forms that go into the leaf, while the packer needs them */
+    uint32_t inline_at;
 };
 
 /* apply.c: what tree_apply and tree_truncate are made of. */
@@ -121,6 +128,18 @@ int index_rebuild(struct applier *a, uint32_t level, const struct child_change *
 /* Notes a change; the path is copied, the separator must live in a->keep. */
 int child_changes_add(struct applier *a, struct child_changes *list,
                       const struct child_change *change);
+
+/* apply_train.c: takes the batch's values as samples for a dictionary. Once one can be made, this
+ * write uses and stores it. */
+void apply_train(struct task *t, struct wtx *w, const struct tree_op *ops, size_t count);
+
+/* apply_compress.c */
+/* Replaces the entry's plain value by its compressed form if there is to be one: true. That form
+ * lives in a->packed, until the next call. */
+bool value_compress(struct applier *a, struct entry *entry);
+/* Copies a compressed value that goes into the leaf to where the packer finds it as long as it
+ * looks. */
+int value_keep_inline(struct applier *a, struct entry *entry);
 
 /* apply_value.c: replaces the entry's plain value by references to overflow pages, written now. */
 int value_write_overflow(struct applier *a, struct entry *entry);

@@ -1,7 +1,7 @@
 /* tree/value.c -- the value of an entry: inline, from overflow pages, decompressed. */
 #include "tree/value.h"
 
-#include "page/dict.h"
+#include "page/dict_stream.h"
 #include "tree/buffers.h"
 
 void value_init(struct value *v, struct mem *m)
@@ -121,6 +121,21 @@ static int collect(struct task *t, struct snapshot *s, struct page_id leaf,
     return rc == ELOQ_END ? ELOQ_OK : rc;
 }
 
+/* A large value in steps, so that others can run. */
+static int decompress(struct task *t, struct snapshot *s, enum compression type, eloq_slice stored,
+                      void *plain, uint64_t size)
+{
+    struct part_env *env = s->part->env;
+    struct dict_stream stream;
+    if (size <= DICT_AT_ONCE_BYTES)
+        return dict_decompress(env->dicts, s->dict, type, stored, plain, size);
+    int rc = dict_unpack_begin(&stream, env->mem, s->dict, type, stored, plain, size);
+    while (rc == ELOQ_OK && (rc = dict_unpack_step(&stream)) == DICT_MORE)
+        task_yield(t);
+    dict_unpack_end(&stream);
+    return MIN(rc, ELOQ_OK);
+}
+
 int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const struct entry *entry,
                struct value *v, eloq_slice *ret)
 {
@@ -140,8 +155,7 @@ int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const st
     v->plain.size = 0;
     if (bytes_reserve(&v->plain, size) < 0)
         return task_no_memory(t);
-    int rc = dict_decompress(s->part->env->dicts, s->dict, entry->compression, stored,
-                             v->plain.data, size);
+    int rc = decompress(t, s, entry->compression, stored, v->plain.data, size);
     if (rc == ELOQ_NO_MEMORY)
         return task_no_memory(t);
     if (rc < 0)

@@ -26,7 +26,7 @@ void value_deinit(struct value *v);
 
 /* The plain value of an entry of page `leaf`: in the leaf itself when it is stored plain and
  * inline, else in `v` until its next use. Reads overflow pages only if there are any, a group at a
- * time. */
+ * time; lets others run while it decompresses a large one. */
 int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const struct entry *entry,
                struct value *v, eloq_slice *ret);
 

@@ -51,6 +51,7 @@ void fixture_open(struct fixture *f, struct io *io, const struct fixture_config 
         .store_paths = store_paths,
         .store_path_count = 1,
     };
+    mutex_init(&f->env.packing);
 }
 
 void fixture_close(struct fixture *f)

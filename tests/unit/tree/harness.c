@@ -60,8 +60,10 @@ void harness_init(struct harness *h, const struct harness_config *config)
                                 .append = config->append,
                                 .verify = true,
                                 .read_only = config->read_only,
+                                .compress = config->compress,
                                 .manifest_limit = 8 << 20,
                                 .write_batch_pages = 64 };
+    mutex_init(&h->env.packing);
     set_paths(h, config->paths ? config->paths : "/store");
     if (!config->paths)
         harness_start(h, make_paths, h);

@@ -13,7 +13,7 @@
 struct harness_config {
     struct page_shape shape; /* zero: 4096, 16, 16, 16 */
     uint32_t shift;          /* zero: 18 */
-    bool append, read_only;
+    bool append, read_only, compress;
     const char *paths;  /* store paths separated by ':'; NULL: files in memory */
     size_t cache_pages; /* zero: 1000 */
 };
