@@ -42,39 +42,6 @@ static int find_leaf(struct applier *a, struct descent *d, struct tree_op *ops, 
     return ELOQ_OK;
 }
 
-/* A leaf of the TTL tree whose keys can only go goes on without it: what cannot be read cannot be
- * tidied, and the pairs are in the main tree. `rc` is the failure of the read. */
-static int skip_damaged(struct applier *a, struct touched *leaf, int rc)
-{
-    bool may_skip = rc == ELOQ_CORRUPTED && a->kind == TREE_TTL;
-    for (size_t i = 0; i < leaf->op_count && may_skip; i++)
-        may_skip = leaf->ops[i].is_delete;
-    if (!may_skip)
-        return rc;
-    leaf->op_count = 0;
-    return ELOQ_OK;
-}
-
-/* Reads the leaves of a window. */
-static int read_window(struct applier *a, struct touched *window, struct page_read *reads,
-                       size_t leaves)
-{
-    if (pages_read_many(a->t, a->w->base, PAGE_DATA, reads, leaves) == ELOQ_OK)
-        return ELOQ_OK;
-    for (size_t i = 0; i < leaves; i++) {
-        struct touched *leaf = &window[i];
-        if (reads[i].rc == ELOQ_OK)
-            continue;
-        /* Once more alone, so that the words are about this page. */
-        int rc = pages_read(a->t, a->w->base, leaf->id, PAGE_DATA, leaf->page);
-        if (rc < 0)
-            rc = descend_damage(a->t, rc, leaf->lower, leaf->upper);
-        if (rc < 0)
-            TRY(skip_damaged(a, leaf, rc));
-    }
-    return ELOQ_OK;
-}
-
 /* Finds and reads up to WINDOW_LEAVES leaves; *ret_used: the operations they hold. */
 static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
                        struct touched *window, struct page_read *reads, size_t *ret_leaves,
@@ -83,9 +50,7 @@ static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops
     size_t leaves = 0, used = 0;
     while (leaves < WINDOW_LEAVES && used < count) {
         struct touched *leaf = &window[leaves];
-        int rc = find_leaf(a, d, ops + used, count - used, leaf);
-        if (rc == ELOQ_CORRUPTED && a->kind == TREE_TTL) {
-        }
+        TRY(find_leaf(a, d, ops + used, count - used, leaf));
         if (leaf->depth != window[0].depth)
             return pages_fail(a->t, a->w->base, leaf->id, "tree is not equally deep everywhere");
         TRY(wtx_new_page(a->t, a->w, &leaf->page));
