@@ -60,6 +60,7 @@ static void open_parts(struct shard *s)
     };
     s->fds.read_only = s->env.read_only;
     mutex_init(&s->env.packing);
+    cut_init(&s->env.cut);
     part_table_init(&s->parts, &s->env, budget->part_bytes);
     s->parts_ready = true;
 }

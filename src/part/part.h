@@ -9,6 +9,7 @@
 #include "coro/wait.h"
 #include "file/pagefiles.h"
 #include "page/pagepool.h"
+#include "part/cut.h"
 #include "part/falloc.h"
 #include "part/manifest.h"
 #include "part/page_cache.h"
@@ -46,6 +47,7 @@ struct part_env {
         manifest_bytes, parts_loaded, parts_evicted, commit_failures, values_compressed, dicts_made,
         dicts_failed;
 };
+    struct cut cut;
 
 struct part {
     struct part_env *env;
@@ -84,8 +86,17 @@ struct part {
 
 /* Loads from disk: ELOQ_OK, ELOQ_NOT_FOUND (no manifest: never written, or an unfinished first
  * commit), or a failure. `create`: make an empty one in memory instead of ELOQ_NOT_FOUND; nothing
+    bool tail_dropped;   /* what was found ended in a damaged record: nothing without an owner is
+                            removed before a commit of ours is durable */
+    bool orphans_pending; /* look for files without an owner */
+    bool archives_known;  /* usage knows which files archives need */
+    bool archives_bad;    /* one of them cannot be read: no file is removed */
+    bool has_archives;    /* in place: do not cut what they name */
+    bool wants_removal;   /* was truncated as a whole: leaves the disk when the last reader leaves */
  * is written before its first commit. */
 int part_open(struct task *t, struct part_env *env, const char *table, uint32_t partition,
+    uint64_t cut_number; /* the moment whose state cut_kept is, or was (part/cut.h) */
+    struct snapshot *cut_kept;
               bool create, struct part **ret);
 /* No snapshot but the current one may be referenced. Frees its memory in bounded steps. */
 void part_close(struct task *t, struct part *p);

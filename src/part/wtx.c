@@ -289,8 +289,8 @@ static int write_manifest(struct task *t, struct wtx *w)
     return append_log(t, w, terms_end);
 }
 
-/* Steps (a) to (c). After success nothing has suspended since the commit point. */
-static int make_durable(struct task *t, struct wtx *w)
+/* Steps (a) and (b). */
+static int make_pages_durable(struct task *t, struct wtx *w)
 {
     struct part *p = w->part;
 
@@ -303,8 +303,7 @@ static int make_durable(struct task *t, struct wtx *w)
     w->next->root[TREE_TTL] = w->root[TREE_TTL];
     w->next->dict = dict_ref(wtx_dict(w));
 
-    TRY(part_sync_pages(t, p));
-    return write_manifest(t, w);
+    return part_sync_pages(t, p);
 }
 
 /* Those of `ids` that `map` does not use can be used by the next write. */
@@ -361,10 +360,13 @@ int wtx_commit(struct task *t, struct wtx *w)
         wtx_abort(t, w);
         return rc;
     }
-    int rc = make_durable(t, w);
+    int rc = make_pages_durable(t, w);
     if (rc == ELOQ_OK) {
-        publish(w);
-        return ELOQ_OK;
+        cut_enter(t, p);
+        rc = write_manifest(t, w);
+        if (rc == ELOQ_OK) /* nothing has suspended since the commit point */
+            publish(w);
+        cut_leave(p);
     }
     p->env->commit_failures++;
     wtx_abort(t, w);
@@ -403,3 +405,5 @@ void wtx_abort(struct task *t, struct wtx *w)
     snapshot_unref(w->base);
     free_arrays(w);
 }
+    if (rc == ELOQ_OK)
+        return ELOQ_OK;

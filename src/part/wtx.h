@@ -5,6 +5,7 @@
  *        v
  *     wtx_commit  (a) all pages are written
  *                 (b) fdatasync of the data files, and of the directory if a file is new
+ *                     (here it waits while a moment of all partitions is chosen: part/cut.h)
  *                 (c) the manifest record is appended (or the manifest replaced) and synced:
  *                     the commit point
  *                 (d) part_install: the new snapshot is current
