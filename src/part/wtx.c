@@ -368,6 +368,8 @@ int wtx_commit(struct task *t, struct wtx *w)
             publish(w);
         cut_leave(p);
     }
+    if (rc == ELOQ_OK)
+        return ELOQ_OK;
     p->env->commit_failures++;
     wtx_abort(t, w);
     if (p->unknown && !p->broken) {
@@ -405,5 +407,3 @@ void wtx_abort(struct task *t, struct wtx *w)
     snapshot_unref(w->base);
     free_arrays(w);
 }
-    if (rc == ELOQ_OK)
-        return ELOQ_OK;
