@@ -168,6 +168,12 @@ static int settle(struct task *t, struct part_table *tab, struct part_slot *slot
     }
 }
 
+/* Never committed, and not in doubt: nothing would be lost. */
+static bool is_blank(const struct part *p)
+{
+    return p->manifest_end == 0 && !p->unknown && !p->broken;
+}
+
 int part_table_acquire(struct task *t, struct part_table *tab, const char *table,
                        uint32_t partition, bool create, struct part **ret)
 {
@@ -181,8 +187,8 @@ int part_table_acquire(struct task *t, struct part_table *tab, const char *table
     slot->users++;
     int rc = settle(t, tab, slot, create);
     slot->users--;
-    /* One that is being created does not exist before its first commit. */
-    if (rc == ELOQ_OK && !create && slot->part->manifest_end == 0)
+    /* One that is being created does not exist before its first commit. One in doubt may. */
+    if (rc == ELOQ_OK && !create && is_blank(slot->part))
         rc = ELOQ_NOT_FOUND;
     if (rc == ELOQ_OK) {
         list_remove(&slot->part->lru);
@@ -194,12 +200,6 @@ int part_table_acquire(struct task *t, struct part_table *tab, const char *table
     while (tab->absent_count > ABSENT_MAX)
         forget_absent(tab, container_of(tab->absent.next, struct part_slot, absent));
     return rc;
-}
-
-/* Never committed, and not in doubt: nothing would be lost. */
-static bool is_blank(const struct part *p)
-{
-    return p->manifest_end == 0 && !p->unknown && !p->broken;
 }
 
 void part_table_release(struct part_table *tab, struct part *p)

@@ -213,8 +213,7 @@ static void row_copied(const struct run *run, struct rand *r, struct allowed all
     struct run copy = copy_run(run);
 
     begin_row("copied, not flushed, power cut");
-    sim_disk_unsync(copy.disk, SCRIPT_PATH);
-    sim_disk_print(copy.disk, arg.trace);
+    sim_disk_unsync(copy.disk, SCRIPT_PATH, run->script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
     allowed = go_on(&copy, allowed, 1);
     some_cuts(&copy, r, allowed, 3);
     sim_disk_free(copy.disk);

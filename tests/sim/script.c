@@ -69,6 +69,7 @@ void script_make(struct script *s, uint64_t seed)
     s->shift = (uint32_t)(uint64_t[]){ 0, 1, 3, 18 }[seed / 2 % 4];
     s->manifest_limit = rand_below(&r, 2) ? 8192 : 0;
     s->is_large = rand_below(&r, 6) == 0;
+    s->has_two_paths = seed % 5 == 0;
     s->batches = s->is_large ? 7 : 5;
     for (unsigned k = 1; k < SCRIPT_STATES; k++)
         make_state(s, k);
@@ -101,14 +102,16 @@ int script_open(struct run *run)
 {
     const struct script *s = run->script;
     eloq_options options = ELOQ_OPTIONS(SCRIPT_PATH);
-    struct bytes record;
+    struct bytes manifest;
 
-    bytes_init(&record, run->disk->mem, MEM_OTHER);
-    if (sim_disk_get(run->disk, SCRIPT_PATH "/.eloqstore/options", &record) < 0) {
+    if (s->has_two_paths)
+        options.path = SCRIPT_PATH ":" SCRIPT_OTHER_PATH;
+    bytes_init(&manifest, run->disk->mem, MEM_OTHER);
+    if (sim_disk_get(run->disk, SCRIPT_PATH "/power.0/manifest_0", &manifest) < 0) {
         options.format.data_append_mode = s->append ? 1 : ELOQ_ZERO;
         options.format.pages_per_file_shift = s->shift ? s->shift : ELOQ_ZERO;
     }
-    bytes_free(&record);
+    bytes_free(&manifest);
     options.host_driven = 1;
     options.manifest_limit = s->manifest_limit;
     options.memory_bytes = 64 << 20;
@@ -164,6 +167,8 @@ int script_write(struct run *run, unsigned from_state, unsigned to_state)
             entries[n++] =
                 (eloq_entry){ .key = eloq_bytes(p->key, p->key_size), .kind = ELOQ_DELETE };
     }
+    if (n == 0) /* equal: that there is nothing more is promised all the same */
+        entries[n++] = (eloq_entry){ .key = eloq_str("none"), .kind = ELOQ_DELETE };
     int rc = eloq_write(run->db, script_part, entries, n);
     free(entries);
     return rc;

@@ -12,12 +12,13 @@
 
 #define SCRIPT_BATCHES_MAX 8
 #define SCRIPT_STATES (3 * SCRIPT_BATCHES_MAX + 2) /* so many that one can go on after recovery */
-#define SCRIPT_PATH "/disk/store"
+#define SCRIPT_PATH "/disk/store"                  /* where the partition is */
+#define SCRIPT_OTHER_PATH "/disk/other"            /* of a store with two */
 #define SCRIPT_WALL_US UINT64_C(1700000000000000)
 
 struct script {
     uint64_t seed;
-    bool append, is_large;
+    bool append, is_large, has_two_paths;
     uint32_t shift, manifest_limit;
     unsigned batches;
     struct model states[SCRIPT_STATES];
@@ -41,7 +42,7 @@ extern const eloq_part script_part;
 
 /* A run that is not open, the clock at SCRIPT_WALL_US. The disk is lent. */
 void script_start(struct run *run, const struct script *script, struct sim_disk *disk);
-/* The format is given when there is no record yet; else it comes from there. */
+/* The format is given as long as there is no partition; then it must come from the record. */
 int script_open(struct run *run);
 /* False: closing it left memory behind. */
 bool script_close(struct run *run);

@@ -322,18 +322,26 @@ static void unsync_dir(struct sim_disk *disk, struct sim_node *dir)
     sim_entries_clear(disk, &now);
 }
 
-void sim_disk_unsync(struct sim_disk *disk, const char *path)
+static void mark_dir(struct sim_disk *disk, const char *path)
+{
+    struct sim_place place;
+
+    CHECK(sim_walk(disk, path, &place) == 0 && place.node && place.node->is_dir);
+    place.node->marked = true;
+}
+
+void sim_disk_unsync(struct sim_disk *disk, const char *path, const char *other)
 {
     struct rand r;
-    struct sim_place place;
     bool more = true;
 
     rand_seed(&r, 0);
     sim_disk_power_cut(disk, &r, SIM_CUT_KEEP_ALL);
-    CHECK(sim_walk(disk, path, &place) == 0 && place.node && place.node->is_dir);
     LIST_FOR(item, &disk->nodes)
     container_of(item, struct sim_node, link)->marked = false;
-    place.node->marked = true;
+    mark_dir(disk, path);
+    if (other)
+        mark_dir(disk, other);
     while (more) {
         more = false;
         LIST_FOR(item, &disk->nodes)
@@ -364,6 +372,11 @@ void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault)
 {
     CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && fault->sys_errno > 0);
     disk->faults[disk->fault_count++] = *fault;
+}
+
+uint64_t sim_disk_struck(const struct sim_disk *disk)
+{
+    return disk->struck;
 }
 
 bool sim_disk_lost_names(const struct sim_disk *disk)

@@ -48,8 +48,9 @@ void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how)
  * or truncating opens, write, sync, truncate, preallocate, rename, unlink, mkdir, rmdir. */
 void sim_disk_stop_after(struct sim_disk *disk, uint64_t n);
 bool sim_disk_stopped(const struct sim_disk *disk);
-/* Everything under a directory is there and not durable: somebody copied it here a moment ago. */
-void sim_disk_unsync(struct sim_disk *disk, const char *path);
+/* Everything under a directory, and another one unless NULL, is there and not durable, the rest is
+ * durable: somebody copied it here a moment ago. */
+void sim_disk_unsync(struct sim_disk *disk, const char *path, const char *other);
 
 struct sim_fault {
     uint32_t kinds; /* of SIM_KIND */
@@ -58,9 +59,11 @@ struct sim_fault {
     bool forever; /* and all later ones */
     bool lose;    /* a sync that fails: its changes are clean and lost, as on ext4 */
 };
-/* A failing write may have written some of its sectors. At most 8 faults at a time. */
+/* A failing write may have written some of its sectors; what changes names may have done so. At
+ * most 8 faults at a time. */
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault);
-/* A failing flush of a directory has lost changes. */
+uint64_t sim_disk_struck(const struct sim_disk *disk); /* operations that a fault made fail */
+/* A failing flush of a directory has lost changes, since the last power cut. */
 bool sim_disk_lost_names(const struct sim_disk *disk);
 void sim_disk_heal(struct sim_disk *disk); /* no faults, no stop */
 

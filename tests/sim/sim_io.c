@@ -347,6 +347,10 @@ static int64_t execute(struct sim_disk *disk, const struct io_req *req)
     }
 }
 
+#define CHANGES_NAMES                                                                   \
+    (SIM_KIND(IO_OPEN) | SIM_KIND(IO_RENAME) | SIM_KIND(IO_UNLINK) | SIM_KIND(IO_MKDIR) \
+     | SIM_KIND(IO_RMDIR))
+
 /* The effect of a request that fails all the same. */
 static void execute_failing(struct sim_io *s, const struct io_req *req, bool lose)
 {
@@ -363,6 +367,11 @@ static void execute_failing(struct sim_io *s, const struct io_req *req, bool los
         write_file(s->disk, h, req, rand_below(&s->rand, request_size(req) / SECTOR + 1) * SECTOR);
     } else if (req->op == IO_CLOSE && h) {
         close_file(s->disk, h); /* as the system does */
+    } else if (CHANGES_NAMES & SIM_KIND(req->op) && rand_below(&s->rand, 2)) {
+        int64_t fd = execute(s->disk, req); /* it happened all the same */
+
+        if (req->op == IO_OPEN && fd >= 0)
+            close_file(s->disk, &s->disk->handles[fd]);
     }
 }
 
@@ -439,6 +448,7 @@ static int64_t perform(struct sim_io *s, const struct io_req *req)
     disk->mutations += mutation;
     if (has_fault(disk, req, &fault)) {
         execute_failing(s, req, fault.lose);
+        disk->struck++;
         result = -fault.sys_errno;
     } else {
         result = execute(disk, req);

@@ -1,0 +1,477 @@
+/* tests/sim/fault_test.c -- the whole engine on a simulated disk that fails: at every operation,
+ * once or from then on, with every error a disk gives.
+ *
+ *     fault_test [--scripts N] [--script N] [--variant N] [--nth N] [--trace]
+ *
+ * For each script (sim/script.h), each variant of failing and each operation: the failure reaches
+ * the caller with its status and its place; what is in memory stays right; a later write succeeds,
+ * or is refused until the store is reopened where a flush failed; nothing is left in memory; and
+ * what was acknowledged is there after reopening, another batch and a power cut. Then the same of
+ * reads: they fail or are right, and are right when asked again.
+ *
+ * On failure: the command that repeats it, and exit 1. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sim/script.h"
+
+#define ALL UINT32_MAX
+#define SYNCS (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
+#define WRITES (SIM_KIND(IO_WRITE) | SIM_KIND(IO_PREALLOCATE) | SIM_KIND(IO_TRUNCATE))
+#define SECONDS 60 /* a case that takes longer hangs */
+
+static const struct variant {
+    const char *name;
+    uint32_t kinds;
+    int sys_errno;
+    bool forever, lose;
+} variants[] = {
+    { "EIO once", ALL, EIO, false, false },
+    { "EIO once, flushes lose", ALL, EIO, false, true },
+    { "EIO for ever", ALL, EIO, true, false },
+    { "EIO for ever, flushes lose", ALL, EIO, true, true },
+    { "ENOSPC once", ALL, ENOSPC, false, false },
+    { "ENOSPC of writes for ever", WRITES, ENOSPC, true, false },
+    { "EDQUOT of writes for ever", WRITES, EDQUOT, true, false },
+    { "ENOSPC of flushes once, they lose", SYNCS, ENOSPC, false, true },
+    { "EMFILE once", ALL, EMFILE, false, false },
+    { "EMFILE of opens for ever", SIM_KIND(IO_OPEN), EMFILE, true, false },
+    { "EAGAIN once", ALL, EAGAIN, false, false },
+    { "EIO of flushes for ever", SYNCS, EIO, true, false },
+    { "EIO of flushes for ever, they lose", SYNCS, EIO, true, true },
+    { "EIO of file flushes for ever, they lose", SIM_KIND(IO_SYNC), EIO, true, true },
+    { "EDQUOT once", ALL, EDQUOT, false, false },
+};
+#define VARIANTS (sizeof(variants) / sizeof(variants[0]))
+
+static struct {
+    uint64_t scripts, script, variant, nth;
+    bool trace;
+} arg = { .scripts = 8, .script = UINT64_MAX, .variant = UINT64_MAX, .nth = UINT64_MAX };
+
+static struct mem sim_mem;
+static uint64_t tried, struck;
+static const struct variant *variant;
+static uint64_t where_script, where_nth;
+static const char *where = "";
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+    fprintf(stderr, "fault_test: script %llu, %s, operation %llu, %s: %s (%s)\n",
+            (unsigned long long)where_script, variant ? variant->name : "",
+            (unsigned long long)where_nth, where, what, eloq_errmsg());
+    fprintf(stderr, "repeat: fault_test --script %llu --variant %d --nth %llu --trace\n",
+            (unsigned long long)where_script, variant ? (int)(variant - variants) : 0,
+            (unsigned long long)where_nth);
+    exit(1);
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    fail("hangs");
+}
+
+static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
+{
+    (void)user;
+    (void)p;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+}
+
+/* ---- what a failure must look like ---- */
+
+/* The words and data of the failure that just came back: of the injected one. */
+static void check_failure(int rc, bool of_partition)
+{
+    eloq_error e;
+
+    if (eloq_error_detail(NULL, &e) < 0 || e.status != rc)
+        fail("the failure's data has another status");
+    if (rc != err_from_errno(variant->sys_errno))
+        fail("not the status of what failed");
+    if (variant->sys_errno == EAGAIN && strstr(eloq_errmsg(), "store is in use"))
+        return; /* what EAGAIN means of a lock */
+    if (e.sys_errno != variant->sys_errno)
+        fail("not the errno of what failed");
+    if (!e.file || strncmp(e.file, "/", 1) != 0)
+        fail("the failure does not name a file");
+    if (!strstr(eloq_errmsg(), e.file))
+        fail("the words do not name the file");
+    if (of_partition && (!e.table || strcmp(e.table, script_part.table) != 0 || e.partition != 0))
+        fail("the failure does not name the partition");
+}
+
+/* A write that is refused though nothing fails any more. */
+static bool is_refused(int rc)
+{
+    return rc == ELOQ_IO && strstr(eloq_errmsg(), "until the store is reopened");
+}
+
+/* Which failures leave a partition that must be reopened. */
+static bool may_refuse(void)
+{
+    return (variant->kinds & SYNCS) && variant->sys_errno != EMFILE && variant->sys_errno != EAGAIN;
+}
+
+/* ---- a life with failures ---- */
+
+struct life {
+    struct run run;
+    unsigned acknowledged, last; /* of what was tried */
+    bool healed;
+};
+
+static void must_close(struct run *run)
+{
+    if (!script_close(run))
+        fail("closed, and memory is left");
+}
+
+static void must_open(struct run *run)
+{
+    if (script_open(run) < 0)
+        fail("does not open");
+}
+
+/* The fault is over when it struck once, or when it is taken away. */
+static void heal(struct life *life)
+{
+    sim_disk_heal(life->run.disk);
+    life->healed = true;
+}
+
+static bool is_over(struct life *life)
+{
+    return life->healed || (!variant->forever && sim_disk_struck(life->run.disk) > 0);
+}
+
+/* False: names were lost, so that nothing can be opened before the power was cut. */
+static bool open_somehow(struct life *life)
+{
+    where = "open";
+    int rc = script_open(&life->run);
+    if (rc == ELOQ_OK)
+        return true;
+    check_failure(rc, false);
+    if (variant->forever)
+        heal(life);
+    if (sim_disk_lost_names(life->run.disk))
+        return false;
+    where = "open again";
+    must_open(&life->run);
+    return true;
+}
+
+static unsigned find_state(struct life *life)
+{
+    if (eloq_check(life->run.db, script_part, on_finding, NULL, NULL) < 0)
+        fail("check");
+    for (unsigned k = life->acknowledged; k <= life->last; k++)
+        if (script_holds(&life->run, k) == 0)
+            return k;
+    for (unsigned k = 0; k < SCRIPT_STATES; k++)
+        if (script_holds(&life->run, k) == 0)
+            fprintf(stderr, "it is state %u, not one of %u to %u\n", k, life->acknowledged,
+                    life->last);
+    fail("neither what was acknowledged nor what was under way");
+}
+
+static void reopen(struct life *life)
+{
+    must_close(&life->run);
+    must_open(&life->run);
+    life->acknowledged = life->last = find_state(life);
+}
+
+/* One batch over the last acknowledged state. False when nothing can be done before a power cut. */
+static bool write_one(struct life *life, unsigned next, unsigned *refused)
+{
+    bool over = is_over(life);
+    uint64_t before = sim_disk_struck(life->run.disk);
+
+    where = over ? "batch after the failure" : "batch";
+    life->last = next;
+    int rc = script_write(&life->run, life->acknowledged, next);
+    bool strikes = sim_disk_struck(life->run.disk) > before;
+    if (rc == ELOQ_OK) {
+        life->acknowledged = next;
+        return true;
+    }
+    if (is_refused(rc)) {
+        if (!may_refuse())
+            fail("refused, though no flush failed");
+        if (!is_over(life))
+            return true;
+        if (sim_disk_lost_names(life->run.disk))
+            return false;
+        if ((*refused)++ > 0)
+            fail("still refused after reopening");
+        reopen(life);
+        return true;
+    }
+    bool earlier = strstr(eloq_errmsg(), "an earlier fdatasync failed") != NULL;
+    if (strikes && !earlier)
+        check_failure(rc, true);
+    else if (!earlier || rc != ELOQ_IO)
+        fail("fails, though nothing failed");
+    int holds = script_holds(&life->run, life->acknowledged);
+    if (holds > 0 || (holds < 0 && is_over(life)))
+        fail("after a failed batch it is not what was acknowledged");
+    return true;
+}
+
+/* Reopened, another batch, the power cut: what was acknowledged is there. */
+static void check_durable(struct life *life, bool can_reopen)
+{
+    struct rand r;
+    unsigned next;
+
+    if (can_reopen) {
+        where = "reopened";
+        must_open(&life->run);
+        life->acknowledged = find_state(life);
+        next = life->last = life->acknowledged + 1;
+        if (script_write(&life->run, life->acknowledged, next) < 0)
+            fail("takes no batch");
+        life->acknowledged = next;
+        must_close(&life->run);
+    }
+    where = "power cut";
+    rand_seed(&r, where_nth);
+    sim_disk_power_cut(life->run.disk, &r, SIM_CUT_LOSE_ALL);
+    must_open(&life->run);
+    life->acknowledged = find_state(life);
+    if (script_write(&life->run, life->acknowledged, life->acknowledged + 1) < 0)
+        fail("takes no batch");
+    must_close(&life->run);
+}
+
+static bool go_through(struct life *life, unsigned batches)
+{
+    unsigned refused = 0, since = 0, more = 4; /* batches after the failure, until all is well */
+
+    if (!open_somehow(life))
+        return false;
+    for (unsigned next = 1;; next++) {
+        if (!write_one(life, next, &refused))
+            return false;
+        bool struck_yet = sim_disk_struck(life->run.disk) > 0;
+        since += struck_yet;
+        if (since == 2 && variant->forever)
+            heal(life);
+        if (next < batches)
+            continue;
+        if (!struck_yet || (is_over(life) && life->acknowledged == life->last))
+            return true;
+        if (more-- == 0)
+            fail("takes no batch any more");
+    }
+}
+
+/* False: the operation `nth` was never reached. */
+static bool one_case(const struct script *script, uint64_t nth)
+{
+    struct life life = { 0 };
+
+    script_start(&life.run, script, sim_disk_new(&sim_mem));
+    sim_disk_print(life.run.disk, arg.trace);
+    sim_disk_fail(life.run.disk, &(struct sim_fault){ .kinds = variant->kinds,
+                                                      .nth = nth,
+                                                      .sys_errno = variant->sys_errno,
+                                                      .forever = variant->forever,
+                                                      .lose = variant->lose });
+    where_nth = nth;
+    alarm(SECONDS);
+    bool can_reopen = go_through(&life, script->batches);
+    bool reached = sim_disk_struck(life.run.disk) > 0;
+    where = "close";
+    must_close(&life.run);
+    sim_disk_heal(life.run.disk);
+    can_reopen = can_reopen && !sim_disk_lost_names(life.run.disk);
+    check_durable(&life, can_reopen);
+    sim_disk_free(life.run.disk);
+    tried++;
+    struck += reached;
+    return reached;
+}
+
+/* ---- reads ---- */
+
+#define GETS 12
+
+struct gets {
+    eloq_op ops[GETS];
+    unsigned left, failed;
+};
+
+static void on_get(eloq_op *op)
+{
+    struct gets *gets = op->user;
+
+    gets->left--;
+}
+
+/* Some keys at once: each is answered with its failure, or right. */
+static unsigned get_many(struct run *run, unsigned k, bool may_fail)
+{
+    const struct model *m = &run->script->states[k];
+    struct gets *gets = calloc(1, sizeof(*gets));
+    unsigned failed = 0;
+
+    where = may_fail ? "reads" : "reads again";
+    for (unsigned i = 0; i < GETS && i < m->count; i++) {
+        const struct model_pair *p = &m->pairs[i * m->count / GETS % m->count];
+        gets->ops[i].done = on_get;
+        gets->ops[i].user = gets;
+        gets->left++;
+        if (eloq_get_async(run->db, script_part, eloq_bytes(p->key, p->key_size), &gets->ops[i])
+            < 0)
+            fail("a read is not taken");
+    }
+    while (gets->left > 0)
+        eloq_run(run->db, 100);
+    for (unsigned i = 0; i < GETS && i < m->count; i++) {
+        const struct model_pair *p = &m->pairs[i * m->count / GETS % m->count];
+        eloq_op *op = &gets->ops[i];
+        eloq_error e;
+        if (op->status < 0) {
+            if (!may_fail)
+                fail("a read fails, though nothing fails any more");
+            eloq_error_detail(op, &e);
+            if (op->status != err_from_errno(variant->sys_errno) || e.status != op->status
+                || !e.file || !e.table || !eloq_op_errmsg(op)[0])
+                fail("a read's failure without status or place");
+            failed++;
+        } else if (op->status != ELOQ_OK
+                   || model_compare(op->record.value.data, op->record.value.size, p->value,
+                                    p->value_size)
+                          != 0) {
+            fail("a read answers what is not so");
+        }
+        eloq_record_free(&op->record);
+    }
+    free(gets);
+    return failed;
+}
+
+/* On a store with states[k], every reading operation fails in its turn. */
+static void failing_reads(const struct script *script, unsigned k)
+{
+    static const struct variant reading = { "EIO of reads", ALL, EIO, false, false };
+    struct sim_disk *disk = sim_disk_new(&sim_mem);
+    struct run run;
+    bool reached = true;
+
+    variant = &reading;
+    script_start(&run, script, disk);
+    must_open(&run);
+    for (unsigned i = 0; i < k; i++)
+        if (script_write(&run, i, i + 1) < 0)
+            fail("takes no batch");
+    must_close(&run);
+    for (uint64_t nth = 1; reached; nth++) {
+        for (int how = 0; how < 3; how++) {
+            where_nth = nth;
+            alarm(SECONDS);
+            script_start(&run, script, sim_disk_copy(disk));
+            must_open(&run);
+            sim_disk_print(run.disk, arg.trace);
+            sim_disk_fail(run.disk,
+                          &(struct sim_fault){ .kinds = ALL, .nth = nth, .sys_errno = EIO });
+            unsigned failed = 0;
+            if (how == 0) {
+                failed = get_many(&run, k, true);
+            } else {
+                where = how == 1 ? "scan" : "check";
+                int rc = how == 1 ? script_holds(&run, k)
+                                  : eloq_check(run.db, script_part, NULL, NULL, NULL);
+                if (rc > 0)
+                    fail("a scan ends early");
+                failed = rc < 0;
+            }
+            if (how == 0)
+                reached = sim_disk_struck(run.disk) > 0;
+            sim_disk_heal(run.disk);
+            get_many(&run, k, false);
+            where = "scan again";
+            if (script_holds(&run, k) != 0)
+                fail("a scan after a failed one is wrong");
+            if (eloq_check(run.db, script_part, on_finding, NULL, NULL) != ELOQ_OK)
+                fail("check");
+            must_close(&run);
+            sim_disk_free(run.disk);
+            tried++;
+            struck += failed > 0;
+        }
+    }
+    sim_disk_free(disk);
+    variant = NULL;
+}
+
+static void run_script(uint64_t seed)
+{
+    struct script script;
+
+    script_make(&script, seed);
+    where_script = seed;
+    for (size_t v = 0; v < VARIANTS; v++) {
+        if (arg.variant != UINT64_MAX && v != arg.variant)
+            continue;
+        variant = &variants[v];
+        if (arg.nth != UINT64_MAX)
+            one_case(&script, arg.nth);
+        for (uint64_t nth = 1; arg.nth == UINT64_MAX && one_case(&script, nth);)
+            nth += script.is_large ? 1 + nth % 7 : 1;
+    }
+    if (arg.variant == UINT64_MAX)
+        for (unsigned k = 1; k < 4; k++)
+            if (script.states[k].count > 0)
+                failing_reads(&script, k);
+    script_free(&script);
+}
+
+static void parse(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "scripts", 1, NULL, 'n' }, { "script", 1, NULL, 'o' }, { "variant", 1, NULL, 'v' },
+        { "nth", 1, NULL, 'a' },     { "trace", 0, NULL, 't' },  { NULL, 0, NULL, 0 }
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        uint64_t *number = c == 'n'   ? &arg.scripts
+                           : c == 'o' ? &arg.script
+                           : c == 'v' ? &arg.variant
+                           : c == 'a' ? &arg.nth
+                                      : NULL;
+        if (number)
+            *number = strtoull(optarg, NULL, 0);
+        else if (c == 't')
+            arg.trace = true;
+        else
+            exit(2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    parse(argc, argv);
+    signal(SIGALRM, on_alarm);
+    mem_init(&sim_mem, 0);
+    uint64_t first = arg.script != UINT64_MAX ? arg.script : 1000;
+    uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
+    for (uint64_t seed = first; seed < end; seed++)
+        run_script(seed);
+    printf("%llu scripts, %llu cases, %llu failures answered, ok\n",
+           (unsigned long long)(end - first), (unsigned long long)tried,
+           (unsigned long long)struck);
+    return 0;
+}

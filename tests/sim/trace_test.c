@@ -1,0 +1,89 @@
+/* tests/sim/trace_test.c -- the same seed twice gives the same life: every operation, every byte
+ * written, every answer.
+ *
+ *     trace_test [--scripts N] [--script N]
+ *
+ * A script (sim/script.h) with a failing operation, a stop, a power cut and a recovery, run twice
+ * on fresh disks: the traces are equal. Another seed of the I/O gives another trace, so the trace
+ * does tell. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/script.h"
+
+static struct mem sim_mem;
+
+static uint64_t live(const struct script *script, uint64_t io_seed)
+{
+    struct run run;
+    struct rand r;
+    unsigned acknowledged = 0;
+
+    script_start(&run, script, sim_disk_new(&sim_mem));
+    run.io_seed = io_seed;
+    rand_seed(&r, io_seed);
+    sim_disk_fail(run.disk, &(struct sim_fault){ .kinds = SIM_MUTATIONS,
+                                                 .nth = 1 + rand_below(&r, 60),
+                                                 .sys_errno = EIO });
+    sim_disk_stop_after(run.disk, 60 + rand_below(&r, 60));
+    if (script_open(&run) == ELOQ_OK)
+        for (unsigned next = 1; next <= script->batches; next++)
+            if (script_write(&run, acknowledged, next) == ELOQ_OK)
+                acknowledged = next;
+    script_close(&run);
+    sim_disk_power_cut(run.disk, &r, (enum sim_cut)rand_below(&r, SIM_CUTS));
+    sim_disk_heal(run.disk);
+    if (script_open(&run) == ELOQ_OK) {
+        script_holds(&run, acknowledged);
+        script_write(&run, acknowledged, acknowledged + 1);
+    }
+    script_close(&run);
+    uint64_t trace = sim_disk_trace(run.disk);
+    sim_disk_free(run.disk);
+    return trace;
+}
+
+static unsigned run_script(uint64_t seed)
+{
+    struct script script;
+    unsigned failed = 0;
+
+    script_make(&script, seed);
+    uint64_t first = live(&script, seed), second = live(&script, seed);
+    uint64_t other = live(&script, seed + 1);
+    if (first != second || first == other) {
+        fprintf(stderr, "trace_test: script %llu: traces %llx, %llx; of another seed %llx\n",
+                (unsigned long long)seed, (unsigned long long)first, (unsigned long long)second,
+                (unsigned long long)other);
+        fprintf(stderr, "repeat: trace_test --script %llu\n", (unsigned long long)seed);
+        failed = 1;
+    }
+    script_free(&script);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = { { "scripts", 1, NULL, 'n' },
+                                             { "script", 1, NULL, 'o' },
+                                             { NULL, 0, NULL, 0 } };
+    uint64_t first = 1000, count = 1000;
+    unsigned failed = 0;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 'n')
+            count = strtoull(optarg, NULL, 0);
+        else if (c == 'o')
+            first = strtoull(optarg, NULL, 0), count = 1;
+        else
+            return 2;
+    }
+    mem_init(&sim_mem, 0);
+    for (uint64_t seed = first; seed < first + count; seed++)
+        failed += run_script(seed);
+    printf("%llu scripts twice, %u failed\n", (unsigned long long)count, failed);
+    return failed ? 1 : 0;
+}
