@@ -105,8 +105,11 @@ int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
     size_t io_count = 0, hint = 0;
     int failure = ELOQ_OK;
 
-    if (!ios)
+    if (!ios) {
+        for (size_t i = 0; i < count; i++)
+            reads[i].rc = ELOQ_NO_MEMORY;
         return task_no_memory(t);
+    }
     for (size_t i = 0; i < count; i++) {
         struct file_page place;
         reads[i].rc = find_place(t, s, reads[i].id, &place);
