@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-int err_set(struct err *e, int code, const char *source, int line, const char *format, ...)
+#define RANGE_KEY_BYTES 48 /* of a key, escaped, in the words for a failure */
+
+int(err_set)(struct err *e, int code, const char *source, int line, const char *format, ...)
 {
     /* The arguments may point into *e, so it is changed last. */
     char text[sizeof(e->text)];
@@ -36,6 +38,42 @@ void err_place(struct err *e, const char *path, uint64_t offset)
     }
     snprintf(e->path, sizeof(e->path), "%s%s", mark, path);
     e->offset = offset;
+}
+
+/* Appends " name=" and the key, at most RANGE_KEY_BYTES characters of it, as the command line
+ * escapes it. */
+static size_t add_key(char *out, size_t at, const char *name, eloq_slice key)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *bytes = key.data;
+    size_t begin = at += (size_t)sprintf(out + at, " %s=", name);
+
+    for (size_t i = 0; i < key.size; i++) {
+        if (at - begin > RANGE_KEY_BYTES - 4) {
+            at += (size_t)sprintf(out + at, "...");
+            break;
+        }
+        if (bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '\\') {
+            out[at++] = (char)bytes[i];
+        } else {
+            out[at++] = '\\';
+            out[at++] = 'x';
+            out[at++] = digits[bytes[i] >> 4];
+            out[at++] = digits[bytes[i] & 15];
+        }
+    }
+    return at;
+}
+
+void err_range(struct err *e, eloq_slice from, eloq_slice to)
+{
+    char range[2 * (RANGE_KEY_BYTES + sizeof(" from=...")) + 1];
+    size_t size = add_key(range, 0, "from", from);
+
+    size = add_key(range, size, "to", to);
+    size_t keep = MIN(strlen(e->text), sizeof(e->text) - 1 - size);
+    memcpy(e->text + keep, range, size);
+    e->text[keep + size] = '\0';
 }
 
 void err_part(struct err *e, const char *table, uint32_t partition)

@@ -30,8 +30,22 @@ static inline void err_clear(struct err *e)
 /* Sets code and words, clears the rest; returns code. */
 int err_set(struct err *e, int code, const char *source, int line, const char *format, ...)
     PRINTF_LIKE(5, 6);
+/* Failures are negative: so that the analysers, which do not look into err_set, know it at its
+ * callers. */
+static inline int err_negative(int code)
+{
+    if (code >= 0)
+        __builtin_unreachable();
+    return code;
+}
+#define err_set(...) err_negative(err_set(__VA_ARGS__))
 /* Adds the file and offset it concerns. */
 void err_place(struct err *e, const char *path, uint64_t offset);
+/* Appends the keys it costs, escaped and shortened: " from=... to=..."; an empty bound is open.
+ * What does not fit any more is cut from the words before it (path and table have places of their
+ * own).
+ */
+void err_range(struct err *e, eloq_slice from, eloq_slice to);
 /* Adds table and partition unless they are already there. */
 void err_part(struct err *e, const char *table, uint32_t partition);
 /* The status for an errno value > 0: ENOSPC EDQUOT EFBIG -> NO_SPACE, ENOMEM -> NO_MEMORY,

@@ -157,10 +157,26 @@ static void gather(struct task *t, struct batch *b)
     }
 }
 
+/* The operation failed for one page of the run, nobody knows which: one after the other. */
+static void read_singly(struct task *t, struct batch *b, const struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        struct page_io *p = &run->pages[i];
+        p->rc = pagefiles_read(t, b->f, p->place, p->data);
+        if (p->rc < 0)
+            keep_failure(t, b, p->rc);
+    }
+}
+
+/* No descriptor of the round is held any more: it may read again. */
 static void finish_run(struct task *t, struct batch *b, const struct run *run, int64_t result)
 {
     struct pagefiles *f = b->f;
 
+    if (result < 0 && !b->write && run->count > 1) {
+        read_singly(t, b, run);
+        return;
+    }
     if (result < 0) {
         struct file_page place = run->pages[0].place;
         int rc = pagefiles_io_fail(t, f, b->write ? "write" : "read", result,
@@ -213,10 +229,10 @@ static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages,
     while (b->count > 0 && !(write && b->rc < 0)) {
         gather(t, b);
         io_run_all(t, f->io, b->reqs, b->run_count);
-        for (size_t i = 0; i < b->run_count; i++) {
+        for (size_t i = 0; i < b->run_count; i++)
             fdcache_release(f->fds, b->runs[i].file);
+        for (size_t i = 0; i < b->run_count; i++)
             finish_run(t, b, &b->runs[i], b->reqs[i].result);
-        }
     }
     int rc = b->rc;
     if (rc < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/slice.h"
 
 #define WINDOW_LEAVES 32 /* read together */
 
@@ -42,6 +43,46 @@ static int find_leaf(struct applier *a, struct descent *d, struct tree_op *ops, 
     return ELOQ_OK;
 }
 
+/* Damage in the TTL tree, met with failure `rc`: how many of the operations end at `upper` (empty =
+ * open), if all they do is delete. Those are passed over: what cannot be read cannot be tidied, and
+ * the pairs are in the main tree. Else rc. */
+static int skip_damaged(struct applier *a, const struct tree_op *ops, size_t count,
+                        eloq_slice upper, int rc, size_t *ret_count)
+{
+    size_t n = 0;
+    if (rc != ELOQ_CORRUPTED || a->kind != TREE_TTL)
+        return rc;
+    for (; n < count && (upper.size == 0 || slice_compare(ops[n].key, upper) < 0); n++) {
+        if (!ops[n].is_delete)
+            return rc;
+    }
+    *ret_count = n;
+    return ELOQ_OK;
+}
+
+/* Reads the leaves of a window; one to be passed over is left without operations. */
+static int read_window(struct applier *a, struct touched *window, struct page_read *reads,
+                       size_t leaves)
+{
+    if (leaves == 0 || pages_read_many(a->t, a->w->base, PAGE_DATA, reads, leaves) == ELOQ_OK)
+        return ELOQ_OK;
+    for (size_t i = 0; i < leaves; i++) {
+        struct touched *leaf = &window[i];
+        if (reads[i].rc == ELOQ_OK)
+            continue;
+        /* Once more alone, so that the words are about this page. */
+        int rc = pages_read(a->t, a->w->base, leaf->id, PAGE_DATA, leaf->page);
+        if (rc < 0)
+            rc = descend_damage(a->t, rc, leaf->lower, leaf->upper);
+        size_t ignored;
+        if (rc < 0)
+            TRY(skip_damaged(a, leaf->ops, leaf->op_count, leaf->upper, rc, &ignored));
+        if (rc < 0)
+            leaf->op_count = 0;
+    }
+    return ELOQ_OK;
+}
+
 /* Finds and reads up to WINDOW_LEAVES leaves; *ret_used: the operations they hold. */
 static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
                        struct touched *window, struct page_read *reads, size_t *ret_leaves,
@@ -50,7 +91,13 @@ static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops
     size_t leaves = 0, used = 0;
     while (leaves < WINDOW_LEAVES && used < count) {
         struct touched *leaf = &window[leaves];
-        TRY(find_leaf(a, d, ops + used, count - used, leaf));
+        size_t skipped = 0;
+        int rc = find_leaf(a, d, ops + used, count - used, leaf);
+        if (rc < 0)
+            TRY(skip_damaged(a, ops + used, count - used, d->upper, rc, &skipped));
+        used += skipped;
+        if (skipped > 0)
+            continue;
         if (leaf->depth != window[0].depth)
             return pages_fail(a->t, a->w->base, leaf->id, "tree is not equally deep everywhere");
         TRY(wtx_new_page(a->t, a->w, &leaf->page));
@@ -59,7 +106,7 @@ static int fill_window(struct applier *a, struct descent *d, struct tree_op *ops
         used += leaf->op_count;
     }
     *ret_used = used;
-    return pages_read_many(a->t, a->w->base, PAGE_DATA, reads, leaves);
+    return read_window(a, window, reads, leaves);
 }
 
 static int apply_window(struct applier *a, struct descent *d, struct tree_op *ops, size_t count,
@@ -73,7 +120,7 @@ static int apply_window(struct applier *a, struct descent *d, struct tree_op *op
     size_t leaves = 0;
     int rc = fill_window(a, d, ops, count, window, reads, &leaves, ret_used);
     for (size_t i = 0; i < leaves; i++) {
-        if (rc >= 0)
+        if (rc >= 0 && window[i].op_count > 0)
             rc = leaf_apply(a, &window[i]);
         wtx_drop_page(a->w, window[i].page);
     }

@@ -126,6 +126,12 @@ static int merge_key(struct applier *a, struct touched *leaf, const struct entry
     return emit_new(a, leaf, &now.entry);
 }
 
+static int damaged(struct applier *a, const struct touched *leaf, const char *what)
+{
+    int rc = pages_fail(a->t, a->w->base, leaf->id, what);
+    return descend_damage(a->t, rc, leaf->lower, leaf->upper);
+}
+
 /* Steps to the next stored entry, its key copied: the packer keeps entries for a while. */
 static int next_stored(struct applier *a, struct touched *leaf, struct leaf_cursor *cursor,
                        struct entry *stored)
@@ -134,14 +140,14 @@ static int next_stored(struct applier *a, struct touched *leaf, struct leaf_curs
     if (rc == ELOQ_END)
         return rc;
     if (rc < 0)
-        return pages_fail(a->t, a->w->base, leaf->id, "malformed data page");
+        return damaged(a, leaf, "malformed data page");
     *stored = cursor->entry;
     stored->key.data = arena_copy(&a->leaf, stored->key.data, stored->key.size);
     if (!stored->key.data)
         return task_no_memory(a->t);
     if (slice_compare(stored->key, leaf->lower) < 0
         || (leaf->upper.size > 0 && slice_compare(stored->key, leaf->upper) >= 0))
-        return pages_fail(a->t, a->w->base, leaf->id, "data page holds a key of another page");
+        return damaged(a, leaf, "data page holds a key of another page");
     return ELOQ_OK;
 }
 
@@ -191,7 +197,7 @@ int leaf_apply(struct applier *a, struct touched *leaf)
     leaf->prev = leaf->next = page_id(NO_PAGE);
     if (!is_new) {
         if (leaf_open(&old, leaf->page, a->shape->page_bytes) < 0)
-            return pages_fail(a->t, a->w->base, leaf->id, "malformed data page");
+            return damaged(a, leaf, "malformed data page");
         leaf->prev = old.prev;
         leaf->next = old.next;
     }

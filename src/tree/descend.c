@@ -78,30 +78,44 @@ static bool on_path(const struct descent *d, struct page_id id)
     return false;
 }
 
+int descend_damage(struct task *t, int rc, eloq_slice lower, eloq_slice upper)
+{
+    if (rc == ELOQ_CORRUPTED || rc == ELOQ_IO)
+        err_range(&t->err, lower, upper);
+    return rc;
+}
+
+/* One step down from index page `id`: ELOQ_OK with the child. */
+static int step(struct task *t, struct snapshot *s, struct descent *d, struct page_id id,
+                eloq_slice key, bool below, bool to_leaf, struct page_id *ret_child,
+                bool *ret_above_leaves)
+{
+    if (d->depth == TREE_DEPTH_MAX)
+        return pages_fail(t, s, id, "tree is too deep");
+    if (on_path(d, id))
+        return pages_fail(t, s, id, "index page is its own ancestor");
+    d->path[d->depth++] = id;
+    return search(t, s, d, id, key, below, to_leaf, ret_child, ret_above_leaves);
+}
+
 static int walk(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key, bool below,
                 bool to_leaf, struct descent *d)
 {
+    bool above_leaves = false;
+    struct page_id id = root;
+
     d->depth = 0;
     d->leaf = page_id(NO_PAGE);
     d->lower = d->upper = eloq_bytes(NULL, 0);
-
-    struct page_id id = root;
-    for (;;) {
-        if (d->depth == TREE_DEPTH_MAX)
-            return pages_fail(t, s, id, "tree is too deep");
-        if (on_path(d, id))
-            return pages_fail(t, s, id, "index page is its own ancestor");
-        d->path[d->depth++] = id;
-
-        bool above_leaves = false;
+    while (!above_leaves) {
         struct page_id child = page_id(NO_PAGE);
-        TRY(search(t, s, d, id, key, below, to_leaf, &child, &above_leaves));
-        if (above_leaves) {
-            d->leaf = child;
-            return ELOQ_OK;
-        }
+        int rc = step(t, s, d, id, key, below, to_leaf, &child, &above_leaves);
+        if (rc < 0)
+            return descend_damage(t, rc, d->lower, d->upper);
         id = child;
     }
+    d->leaf = id;
+    return ELOQ_OK;
 }
 
 int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key, bool below,
@@ -116,8 +130,8 @@ int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_
     return walk(t, s, root, key, below, false, d);
 }
 
-int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
-                      eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
+static int open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
+                     eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
 {
     if (leaf_open(ret, page, s->part->env->shape.page_bytes) < 0)
         return pages_fail(t, s, id, "malformed data page");
@@ -131,9 +145,18 @@ int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, con
     return ELOQ_OK;
 }
 
+int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
+                      eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
+{
+    int rc = open_leaf(t, s, id, page, lower, upper, key_buffer, ret);
+    return descend_damage(t, rc, lower, upper);
+}
+
 int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,
                       struct leaf *ret)
 {
-    TRY(pages_read(t, s, d->leaf, PAGE_DATA, page));
+    int rc = pages_read(t, s, d->leaf, PAGE_DATA, page);
+    if (rc < 0)
+        return descend_damage(t, rc, d->lower, d->upper);
     return descend_open_leaf(t, s, d->leaf, page, d->lower, d->upper, d->scratch, ret);
 }

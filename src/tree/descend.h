@@ -29,6 +29,10 @@ int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice 
 int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key,
                   bool below, struct descent *d);
 
+/* Adds the keys that a damaged page costs to the words of the task's failure `rc`: [lower, upper),
+ * empty = open. Returns rc; does nothing for other failures than damage. */
+int descend_damage(struct task *t, int rc, eloq_slice lower, eloq_slice upper);
+
 /* Opens a data page that was read as `id`: well-formed, and its first key inside [lower, upper);
  * else ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,

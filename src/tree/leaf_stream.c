@@ -4,23 +4,26 @@
  * Pages come in key order. The last one (the tail) is held until its next link is known. A run is a
  * stretch of old leaves that are neighbours; where it ends, the leaf behind it is rewritten only if
  * its previous link changed, and then becomes the tail itself, so that it is not written twice when
- * the batch goes on right there. Likewise the leaf before a run whose first leaf vanished.
+ * the batch goes on right there. Likewise the leaf before a run whose first leaf vanished. A
+ * neighbour that is damaged is left alone, so that its damage costs its own keys and no others.
  */
 #include "tree/apply_private.h"
 
+/* ELOQ_OK with *ret NULL: it is damaged. Then its link stays as it is: nobody can read it, and
+ * what it said is lost with it. */
 static int read_neighbour(struct applier *a, struct page_id id, uint8_t **ret, struct leaf *leaf)
 {
     uint8_t *page = NULL;
     TRY(wtx_new_page(a->t, a->w, &page));
     int rc = pages_read(a->t, a->w->base, id, PAGE_DATA, page);
     if (rc == ELOQ_OK && leaf_open(leaf, page, a->shape->page_bytes) < 0)
-        rc = pages_fail(a->t, a->w->base, id, "malformed data page");
+        rc = ELOQ_CORRUPTED;
     if (rc < 0) {
         wtx_drop_page(a->w, page);
-        return rc;
+        page = NULL;
     }
     *ret = page;
-    return ELOQ_OK;
+    return rc == ELOQ_CORRUPTED ? ELOQ_OK : rc;
 }
 
 static int put_tail(struct applier *a, struct page_id next)
@@ -47,6 +50,10 @@ static int close_run(struct applier *a)
     struct leaf leaf;
     uint8_t *page = NULL;
     TRY(read_neighbour(a, id, &page, &leaf));
+    if (!page) {
+        s->active = false;
+        return s->tail ? put_tail(a, id) : ELOQ_OK;
+    }
     if (leaf.prev.n != s->last_old.n) {
         wtx_drop_page(a->w, page);
         return pages_fail(a->t, a->w->base, id, "data page's previous link is wrong");
@@ -106,7 +113,7 @@ int leaf_stream_removed(struct applier *a, const struct touched *leaf)
         struct leaf neighbour;
         uint8_t *page = NULL;
         TRY(read_neighbour(a, s->before, &page, &neighbour));
-        if (neighbour.next.n != leaf->id.n) {
+        if (page && neighbour.next.n != leaf->id.n) {
             wtx_drop_page(a->w, page);
             return pages_fail(a->t, a->w->base, s->before, "data page's next link is wrong");
         }

@@ -40,6 +40,16 @@ static int load_leaf(struct task *t, struct reading *r, eloq_slice key, bool bel
     return ELOQ_OK;
 }
 
+static int damaged(struct task *t, struct reading *r, const char *what)
+{
+    return descend_damage(t, pages_fail(t, r->s, r->d.leaf, what), r->d.lower, r->d.upper);
+}
+
+static int malformed(struct task *t, struct reading *r)
+{
+    return damaged(t, r, "malformed data page");
+}
+
 /* Hands the pair to the sink. Everything that can fail comes before the sink's memory changes. */
 static int deliver(struct task *t, struct reading *r, const struct entry *entry, bool with_key)
 {
@@ -77,7 +87,7 @@ static int get(struct task *t, struct reading *r, eloq_slice key)
     TRY(load_leaf(t, r, key, false));
     int rc = leaf_seek(&r->cursor, key);
     if (rc < 0)
-        return pages_fail(t, r->s, r->d.leaf, "malformed data page");
+        return malformed(t, r);
     const struct entry *entry = &r->cursor.entry;
     if (rc != ELOQ_OK || !slice_equal(entry->key, key) || value_is_hidden(entry, r->sink->now_ms))
         return ELOQ_NOT_FOUND;
@@ -140,11 +150,11 @@ static int floor_of(struct task *t, struct reading *r, eloq_slice key, uint8_t *
     for (;;) {
         TRY(load_leaf(t, r, key, below));
         if (below && !slice_equal(r->d.upper, key))
-            return pages_fail(t, r->s, r->d.leaf, "data page is not left of its neighbour");
+            return damaged(t, r, "data page is not left of its neighbour");
         struct entry entry;
         int rc = last_visible(r, key, below, keep, &entry);
         if (rc < 0)
-            return pages_fail(t, r->s, r->d.leaf, "malformed data page");
+            return malformed(t, r);
         if (rc == ELOQ_OK)
             return deliver(t, r, &entry, true);
         if (r->d.lower.size == 0)

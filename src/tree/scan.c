@@ -74,14 +74,22 @@ void tree_scan_close(struct tree_scan *scan)
     scan->finished = true;
 }
 
+static int damaged(struct step *st, const struct scan_leaf *l, const char *what)
+{
+    struct tree_scan *scan = st->scan;
+    int rc = pages_fail(st->t, scan->snapshot, l->id, what);
+    return descend_damage(st->t, rc, scan_bound(scan, l->lower_at, l->lower_size),
+                          scan_bound(scan, l->upper_at, l->upper_size));
+}
+
 static int malformed(struct step *st, const struct scan_leaf *l)
 {
-    return pages_fail(st->t, st->scan->snapshot, l->id, "malformed data page");
+    return damaged(st, l, "malformed data page");
 }
 
 static int out_of_bounds(struct step *st, const struct scan_leaf *l)
 {
-    return pages_fail(st->t, st->scan->snapshot, l->id, "data page out of its parent's bounds");
+    return damaged(st, l, "data page out of its parent's bounds");
 }
 
 /* Hands one entry to the reader: ELOQ_OK, ELOQ_FETCH when the reader is full (the place is kept),
@@ -220,8 +228,8 @@ static int deliver_leaf(struct step *st)
 {
     struct tree_scan *scan = st->scan;
     const struct scan_leaf *l = &scan->window[scan->window_at];
-    eloq_slice lower = eloq_bytes(scan->bounds.data + l->lower_at, l->lower_size);
-    eloq_slice upper = eloq_bytes(scan->bounds.data + l->upper_at, l->upper_size);
+    eloq_slice lower = scan_bound(scan, l->lower_at, l->lower_size);
+    eloq_slice upper = scan_bound(scan, l->upper_at, l->upper_size);
     struct leaf leaf;
     TRY(descend_open_leaf(st->t, scan->snapshot, l->id, l->page, lower, upper, st->key_buffer,
                           &leaf));

@@ -56,11 +56,6 @@ struct listing {
     size_t matching;
 };
 
-static eloq_slice bound(const struct tree_scan *scan, size_t at, size_t size)
-{
-    return eloq_bytes(scan->bounds.data + at, size);
-}
-
 /* Looks at one child. false: the listing needs no further ones. */
 static bool list_child(struct listing *l, struct page_id child, eloq_slice lower, eloq_slice upper)
 {
@@ -145,13 +140,13 @@ static int list_index(struct task *t, struct tree_scan *scan, struct descent *d,
     if (rc == ELOQ_OK)
         rc = list_page(listing, &index, d, d->scratch, page_bytes);
     page_cache_unpin(env->cache, page);
-    if (rc < 0)
-        return pages_fail(t, s, id, "malformed index page, or out of its parent's bounds");
-    if (scan->bounds.failed)
+    if (rc == ELOQ_OK && scan->bounds.failed)
         return task_no_memory(t);
     /* The descent came here because a child of this page holds the fence. */
-    return listing->matching == 0 ? pages_fail(t, s, id, "index page out of its parent's bounds")
-                                  : ELOQ_OK;
+    if (rc == ELOQ_OK && listing->matching > 0)
+        return ELOQ_OK;
+    rc = pages_fail(t, s, id, "malformed index page, or out of its parent's bounds");
+    return descend_damage(t, rc, d->lower, d->upper);
 }
 
 static void turn_round(struct scan_leaf *leaves, size_t count)
@@ -180,34 +175,45 @@ static int move_fence(struct task *t, struct tree_scan *scan)
     const struct scan_leaf *last = &scan->window[scan->window_count - 1];
     eloq_slice fence;
     if (scan->reverse) {
-        fence = bound(scan, last->lower_at, last->lower_size);
+        fence = scan_bound(scan, last->lower_at, last->lower_size);
         scan->listed_all = slice_compare(fence, scan->begin) <= 0;
     } else {
-        fence = bound(scan, last->upper_at, last->upper_size);
+        fence = scan_bound(scan, last->upper_at, last->upper_size);
         scan->listed_all =
             fence.size == 0 || (scan->end.size != 0 && slice_compare(fence, scan->end) >= 0);
     }
     return set_fence(t, scan, fence);
 }
 
-/* Lists up to `room` leaves from the fence on, over as many index pages as that takes. */
-static int list_leaves(struct task *t, struct tree_scan *scan, struct descent *d, size_t room)
+/* The children of the next index page that the scan wants. */
+static int list_next(struct task *t, struct tree_scan *scan, struct descent *d, size_t room)
 {
     struct page_id root = scan->snapshot->root[scan->tree];
+    eloq_slice fence = eloq_bytes(scan->fence.data, scan->fence.size);
+    struct listing l = { .scan = scan, .room = room };
+    if (scan->reverse) {
+        l.low = scan->begin;
+        l.high = scan->has_fence ? fence : scan->end;
+        TRY(descend_index(t, scan->snapshot, root, l.high, true, d));
+    } else {
+        l.low = scan->has_fence ? fence : scan->begin;
+        l.high = scan->end;
+        TRY(descend_index(t, scan->snapshot, root, l.low, false, d));
+    }
+    return list_index(t, scan, d, &l);
+}
+
+/* Lists up to `room` leaves from the fence on, over as many index pages as that takes. An index
+ * page that cannot be read ends the window before it; if it is the first, that is the failure. */
+static int list_leaves(struct task *t, struct tree_scan *scan, struct descent *d, size_t room)
+{
     while (scan->window_count < room && !scan->listed_all) {
-        eloq_slice fence = eloq_bytes(scan->fence.data, scan->fence.size);
-        struct listing l = { .scan = scan, .room = room - scan->window_count };
-        if (scan->reverse) {
-            l.low = scan->begin;
-            l.high = scan->has_fence ? fence : scan->end;
-            TRY(descend_index(t, scan->snapshot, root, l.high, true, d));
-        } else {
-            l.low = scan->has_fence ? fence : scan->begin;
-            l.high = scan->end;
-            TRY(descend_index(t, scan->snapshot, root, l.low, false, d));
-        }
         size_t before = scan->window_count;
-        TRY(list_index(t, scan, d, &l));
+        int rc = list_next(t, scan, d, room - before);
+        if (rc < 0) {
+            scan->window_count = before;
+            return before > 0 && (rc == ELOQ_CORRUPTED || rc == ELOQ_IO) ? ELOQ_OK : rc;
+        }
         if (scan->reverse)
             turn_round(scan->window + before, scan->window_count - before);
         TRY(move_fence(t, scan));
@@ -234,15 +240,20 @@ static int read_leaves(struct task *t, struct tree_scan *scan)
     size_t good = 0;
     while (good < count && reads[good].rc == ELOQ_OK)
         good++;
-    if (good == 0) /* once more alone, so that the words are about this page */
-        TRY(pages_read(t, s, scan->window[0].id, PAGE_DATA, scan->window[0].page));
+    if (good == 0) { /* once more alone, so that the words are about this page */
+        const struct scan_leaf *l = &scan->window[0];
+        int rc = pages_read(t, s, l->id, PAGE_DATA, l->page);
+        if (rc < 0)
+            return descend_damage(t, rc, scan_bound(scan, l->lower_at, l->lower_size),
+                                  scan_bound(scan, l->upper_at, l->upper_size));
+    }
     good = MAX(good, 1);
     if (good < count) {
         scan->listed_all = false;
         const struct scan_leaf *next = &scan->window[good];
         TRY(set_fence(t, scan,
-                      scan->reverse ? bound(scan, next->upper_at, next->upper_size)
-                                    : bound(scan, next->lower_at, next->lower_size)));
+                      scan->reverse ? scan_bound(scan, next->upper_at, next->upper_size)
+                                    : scan_bound(scan, next->lower_at, next->lower_size)));
     }
     scan_window_drop(scan, good);
     return ELOQ_OK;

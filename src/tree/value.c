@@ -1,8 +1,11 @@
 /* tree/value.c -- the value of an entry: inline, from overflow pages, decompressed. */
 #include "tree/value.h"
 
+#include <string.h>
+
 #include "page/dict_stream.h"
 #include "tree/buffers.h"
+#include "tree/descend.h"
 
 void value_init(struct value *v, struct mem *m)
 {
@@ -136,8 +139,8 @@ static int decompress(struct task *t, struct snapshot *s, enum compression type,
     return MIN(rc, ELOQ_OK);
 }
 
-int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const struct entry *entry,
-               struct value *v, eloq_slice *ret)
+static int load(struct task *t, struct snapshot *s, struct page_id leaf, const struct entry *entry,
+                struct value *v, eloq_slice *ret)
 {
     eloq_slice stored = entry->value;
     if (entry->is_overflow) {
@@ -165,35 +168,55 @@ int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const st
     return ELOQ_OK;
 }
 
-/* Frees the pages of the current group and moves on; of the group only the last page is read. */
+/* Damage costs this key alone. */
+static int key_damage(struct task *t, int rc, eloq_slice key)
+{
+    struct arena_mark mark = arena_mark(&t->arena);
+    uint8_t *next = arena_zalloc(&t->arena, key.size + 1);
+
+    if (next)
+        memcpy(next, key.data, key.size);
+    descend_damage(t, rc, key, next ? eloq_bytes(next, key.size + 1) : key);
+    arena_reset(&t->arena, mark);
+    return rc;
+}
+
+int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const struct entry *entry,
+               struct value *v, eloq_slice *ret)
+{
+    int rc = load(t, s, leaf, entry, v, ret);
+    return rc < 0 ? key_damage(t, rc, entry->key) : rc;
+}
+
+/* Frees the pages of the current group and moves on; of the group only the last page is read.
+ * ELOQ_CORRUPTED: the chain cannot be followed further. */
 static int free_group(struct task *t, struct wtx *w, struct value_chain *c, uint8_t *page)
 {
     struct snapshot *s = w->base;
-    struct page_id last = c->ids[c->count - 1];
-    TRY(pages_read(t, s, last, PAGE_OVERFLOW, page));
     struct overflow o;
-    if (overflow_open(&o, page, s->part->env->shape.page_bytes) < 0)
-        return pages_fail(t, s, last, "malformed overflow page");
+    int rc = pages_read(t, s, c->ids[c->count - 1], PAGE_OVERFLOW, page);
+    if (rc == ELOQ_OK && overflow_open(&o, page, s->part->env->shape.page_bytes) < 0)
+        rc = ELOQ_CORRUPTED;
+    if (rc < 0 && rc != ELOQ_CORRUPTED)
+        return rc;
+    /* The list of this group came from a page that is whole. */
     for (uint32_t i = 0; i < c->count; i++)
         TRY(wtx_free_page(t, w, c->ids[i]));
-    int rc = value_chain_next(c, &o);
-    return rc < 0 ? pages_fail(t, s, last, "overflow chain does not end") : rc;
+    return rc == ELOQ_OK ? value_chain_next(c, &o) : rc;
 }
 
 int value_free_overflow(struct task *t, struct wtx *w, const struct entry *entry)
 {
-    if (!entry->is_overflow)
-        return ELOQ_OK;
-    struct snapshot *s = w->base;
     struct value_chain c;
-    if (value_chain_begin(&c, entry, s->map.mapped_count) < 0)
-        return pages_fail(t, s, page_id(NO_PAGE), "bad list of overflow pages in a data page");
+    if (!entry->is_overflow || value_chain_begin(&c, entry, w->base->map.mapped_count) < 0)
+        return ELOQ_OK;
+    struct part_env *env = w->base->part->env;
     uint8_t *page;
-    TRY(buffers_take_one(t, s->part->env, &page));
+    TRY(buffers_take_one(t, env, &page));
     int rc;
     do
         rc = free_group(t, w, &c, page);
     while (rc == ELOQ_OK);
-    buffers_give(s->part->env, &page, 1);
-    return rc == ELOQ_END ? ELOQ_OK : rc;
+    buffers_give(env, &page, 1);
+    return rc == ELOQ_END || rc == ELOQ_CORRUPTED ? ELOQ_OK : rc;
 }

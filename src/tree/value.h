@@ -30,7 +30,9 @@ void value_deinit(struct value *v);
 int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const struct entry *entry,
                struct value *v, eloq_slice *ret);
 
-/* Frees the overflow pages of an entry of w->base; ELOQ_OK at once if it has none. */
+/* Frees the overflow pages of an entry of w->base; ELOQ_OK at once if it has none. A damaged page
+ * costs only the pages whose ids it held: they stay mapped, which tree_check notes, and the key can
+ * still be replaced. */
 int value_free_overflow(struct task *t, struct wtx *w, const struct entry *entry);
 
 /* The first group. ELOQ_OK, or ELOQ_CORRUPTED when the entry's value is not a list of ids. */
