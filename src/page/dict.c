@@ -32,6 +32,7 @@ struct dict *dict_new(struct mem *m, const void *bytes, uint32_t size)
     d->refs = 1;
     d->bytes = copy;
     d->size = size;
+    d->encoder.mem = m;
     list_init(&d->encoder.link);
     list_init(&d->decoder.link);
     return d;
@@ -47,7 +48,7 @@ struct dict *dict_ref(struct dict *d)
 static void free_encoder(struct dict_made *made)
 {
     list_remove(&made->link);
-    ZSTD_freeCDict(made->object);
+    mem_free(made->mem, made->object);
     made->object = NULL;
 }
 
@@ -193,18 +194,32 @@ int dict_decompress(struct dict_context *c, struct dict *d, enum compression typ
     return got == plain_size ? ELOQ_OK : ELOQ_CORRUPTED;
 }
 
+/* Into memory of our own: where zstd 1.5.4 allocates it, it does not look whether it got any. */
+int dict_make_encoder(const struct dict *d, void **ret_memory, const void **ret_encoder)
+{
+    ZSTD_compressionParameters params = ZSTD_getCParams(COMPRESS_LEVEL, 0, d->size);
+    size_t size = ZSTD_estimateCDictSize_advanced(d->size, params, ZSTD_dlm_byRef);
+    void *memory = mem_alloc(d->mem, MEM_DICT, size);
+    if (!memory)
+        return ELOQ_NO_MEMORY;
+    *ret_encoder = ZSTD_initStaticCDict(memory, size, d->bytes, d->size, ZSTD_dlm_byRef,
+                                        ZSTD_dct_auto, params);
+    if (!*ret_encoder) {
+        mem_free(d->mem, memory);
+        return 1;
+    }
+    *ret_memory = memory;
+    return ELOQ_OK;
+}
+
 /* The dictionary as zstd compresses with it, now the one used last. 1: it is malformed. */
 static int use_encoder(struct dict_context *c, struct dict *d)
 {
     if (!d->encoder.object) {
-        ZSTD_customMem mem = { dict_alloc, dict_free, d };
         trim(&c->encoders, ENCODERS_MAX - 1, free_encoder);
-        d->out_of_memory = false;
-        d->encoder.object =
-            ZSTD_createCDict_advanced(d->bytes, d->size, ZSTD_dlm_byRef, ZSTD_dct_auto,
-                                      ZSTD_getCParams(COMPRESS_LEVEL, 0, d->size), mem);
-        if (!d->encoder.object)
-            return d->out_of_memory ? ELOQ_NO_MEMORY : 1;
+        int rc = dict_make_encoder(d, &d->encoder.object, &d->encoder.encoder);
+        if (rc != ELOQ_OK)
+            return rc;
     }
     list_remove(&d->encoder.link);
     list_push_front(&c->encoders, &d->encoder.link);

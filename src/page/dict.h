@@ -17,7 +17,9 @@
 /* What zstd made of a dictionary, while it is among those used last. */
 struct dict_made {
     struct list link; /* in the context's list */
-    void *object;     /* ZSTD_CDict or ZSTD_DDict; NULL: not made, in no list */
+    struct mem *mem;
+    void *object;        /* of an encoder its memory, of a decoder a ZSTD_DDict; NULL: in no list */
+    const void *encoder; /* a ZSTD_CDict in that memory */
 };
 
 /* A partition's dictionary: immutable, shared by reference. */
@@ -27,7 +29,8 @@ struct dict {
     uint8_t *bytes;
     uint32_t size;
     struct dict_made encoder, decoder;
-    bool out_of_memory; /* zstd asked for memory and got none: tells that from a bad dictionary */
+    bool out_of_memory; /* the decoder asked for memory and got none: tells that from a bad
+                           dictionary */
 };
 
 /* zstd's working memory for one thread: made at first use. */
@@ -48,6 +51,9 @@ void dict_context_deinit(struct dict_context *c);
 /* Plain length of a stored value of type DICT or ALONE, after checking the prefix against the
  * frame's own content size: ELOQ_OK or ELOQ_CORRUPTED. */
 int dict_plain_size(eloq_slice stored, uint64_t *ret);
+/* A ZSTD_CDict of the dictionary, which it refers to, in memory to be freed after it: ELOQ_OK; 1:
+ * the dictionary is malformed; or ELOQ_NO_MEMORY. */
+int dict_make_encoder(const struct dict *d, void **ret_memory, const void **ret_encoder);
 /* Splits a stored value into plain size and frame; false: it has no prefix. */
 bool dict_split(eloq_slice stored, uint32_t *ret_size, eloq_slice *ret_frame);
 /* Decompresses into `plain` (exactly plain_size bytes). Type DICT with d == NULL is a plain frame.

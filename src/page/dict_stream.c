@@ -39,10 +39,14 @@ int dict_pack_begin(struct dict_stream *s, struct mem *m, const struct dict *d, 
         return ELOQ_NO_MEMORY;
     bytes_add_varint(out, plain.size);
     s->prefix = out->size;
+    const void *encoder = NULL;
+    int rc = d ? dict_make_encoder(d, &s->encoder_memory, &encoder) : ELOQ_OK;
+    if (rc != ELOQ_OK)
+        return rc;
     /* With the size pledged the frame tells it. A checksum is off unless asked for. */
     if (ZSTD_isError(ZSTD_CCtx_setParameter(s->context, ZSTD_c_compressionLevel, COMPRESS_LEVEL))
         || ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(s->context, plain.size))
-        || (d && ZSTD_isError(ZSTD_CCtx_loadDictionary_byReference(s->context, d->bytes, d->size))))
+        || ZSTD_isError(ZSTD_CCtx_refCDict(s->context, encoder)))
         return ELOQ_NO_MEMORY;
     return ELOQ_OK;
 }
@@ -74,7 +78,8 @@ int dict_pack_step(struct dict_stream *s)
 void dict_pack_end(struct dict_stream *s)
 {
     ZSTD_freeCCtx(s->context);
-    s->context = NULL;
+    mem_free(s->mem, s->encoder_memory);
+    s->context = s->encoder_memory = NULL;
 }
 
 /* ---- unpacking ---- */

@@ -7,14 +7,16 @@
 
 enum dict_step {
     DICT_MORE = 0,
-    DICT_DONE = 1,
-    DICT_NOT_SHORTER = 2, /* packing: the frame would not be shorter than the value */
+    DICT_NOT_SHORTER = 1, /* packing: the frame would not be shorter than the value, or the
+                             dictionary is malformed */
+    DICT_DONE = 2,
 };
 
 /* Stays where it is from begin to end: zstd holds on to it. */
 struct dict_stream {
     struct mem *mem;
-    void *context;      /* ZSTD_CCtx or ZSTD_DCtx */
+    void *context; /* ZSTD_CCtx or ZSTD_DCtx */
+    void *encoder_memory;
     bool out_of_memory; /* zstd asked for memory and got none: tells that from bad bytes */
     eloq_slice from;    /* lent */
     size_t at;          /* of `from`, next */
@@ -26,10 +28,11 @@ struct dict_stream {
 };
 
 /* Compresses `plain`, with a dictionary or alone (NULL): its stored form replaces what is in `out`.
- * ELOQ_OK or ELOQ_NO_MEMORY; dict_pack_end in any case. What is lent stays until then. */
+ * ELOQ_OK, DICT_NOT_SHORTER or ELOQ_NO_MEMORY; dict_pack_end in any case. What
+ * is lent stays until then. */
 int dict_pack_begin(struct dict_stream *s, struct mem *m, const struct dict *d, eloq_slice plain,
                     struct bytes *out);
-/* enum dict_step, or ELOQ_NO_MEMORY. A malformed dictionary is DICT_NOT_SHORTER. */
+/* enum dict_step, or ELOQ_NO_MEMORY. */
 int dict_pack_step(struct dict_stream *s);
 
 /* Decompresses as dict_decompress. ELOQ_OK, ELOQ_CORRUPTED or ELOQ_NO_MEMORY; dict_unpack_end in

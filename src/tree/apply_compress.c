@@ -23,7 +23,7 @@ static int compress_large(struct applier *a, const struct dict *d, eloq_slice pl
         task_yield(a->t);
     dict_pack_end(&stream);
     mutex_unlock(&env->packing);
-    return rc == DICT_DONE ? ELOQ_OK : rc < 0 ? rc : 1;
+    return rc == DICT_DONE ? ELOQ_OK : rc;
 }
 
 static int compress(struct applier *a, struct dict *d, eloq_slice plain)
