@@ -54,6 +54,8 @@ static int check_whole(const eloq_options *o, struct err *e)
         return fail(e, "host_driven stores have one shard, not %u", o->shards);
     if (o->path && o->path_count)
         return fail(e, "either options.path or options.paths, not both");
+    if (o->paths && o->path_count == 0)
+        return fail(e, "options.paths is given, but options.path_count is 0");
     if (o->path_count > 255 || (o->path_count > 0 && !o->paths))
         return fail(e, "options.path_count is %u, may be 1 to 255 of options.paths", o->path_count);
     return ELOQ_OK;

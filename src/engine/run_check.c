@@ -26,6 +26,7 @@ struct check {
     const char *dir;   /* of the partition */
     struct part *part; /* loaded afresh, or NULL */
     struct io_names names;
+    bool has_dir;
 };
 
 /* About a file in the directory; "" is the directory itself. */
@@ -175,10 +176,9 @@ static int check_references(struct task *t, struct check *c)
 static int look_at_names(struct task *t, struct check *c)
 {
     int rc = io_list(t, c->shard->io, c->dir, &c->names);
-    if (rc == -ENOENT)
-        return ELOQ_NOT_FOUND;
+    c->has_dir = rc != -ENOENT;
     if (rc < 0)
-        return io_fail(t, "list", rc, c->dir, 0);
+        return c->has_dir ? io_fail(t, "list", rc, c->dir, 0) : ELOQ_OK;
     for (size_t i = 0; i < c->names.count; i++) {
         const char *name = c->names.names[i].name;
         struct file_name file = file_name_parse(name);
@@ -210,7 +210,7 @@ static int check_partition(struct task *t, struct check *c, eloq_part part)
                      t->err.offset, NOTHING, NOTHING);
         return ELOQ_OK;
     }
-    if (rc == ELOQ_NOT_FOUND && c->shard->env.as_of == 0) {
+    if (rc == ELOQ_NOT_FOUND && c->has_dir && c->shard->env.as_of == 0) {
         note(c, ELOQ_NOTE, "first commit did not finish", "");
         return ELOQ_OK;
     }

@@ -85,6 +85,8 @@ static int add_paths(struct store_files *f, const eloq_options *options, struct 
         TRY(add_path(f, at, size, e));
         at += size + (at[size] == ':');
     }
+    if (f->path_count == 0 && options->path) /* a forgotten variable, not a wish for memory */
+        return err_set(e, ELOQ_INVALID, __FILE__, __LINE__, "store path is empty");
     if (f->path_count == 0)
         TRY(add_path(f, MEMORY_PATH, strlen(MEMORY_PATH), e));
     return ELOQ_OK;
@@ -133,6 +135,7 @@ static int lock(struct task *t, struct io *io, const char *path, bool read_only,
 struct survey {
     bool has_partitions;
     bool has_record;
+    char misplaced[256]; /* a partition that belongs in another path; "" if none */
     struct store_record record;
 };
 
@@ -154,8 +157,11 @@ static int survey_entries(struct task *t, struct io *io, struct store_files *f, 
                 t, ELOQ_INVALID,
                 "store path holds something that is no directory: path=%.120s name=%.120s",
                 f->paths[index], names.names[i].name);
-        else if (file_name_parse_partition(names.names[i].name, &table_size, &partition))
+        else if (file_name_parse_partition(names.names[i].name, &table_size, &partition)) {
             s->has_partitions = true;
+            if (partition % f->path_count != index)
+                snprintf(s->misplaced, sizeof(s->misplaced), "%s", names.names[i].name);
+        }
     }
     io_names_free(&names);
     return rc;
@@ -276,6 +282,18 @@ static int check_records(struct task *t, struct store_files *f, const struct sur
     return ELOQ_OK;
 }
 
+/* Where a partition belongs follows from its number: in another path it would read as absent. */
+static int check_placement(struct task *t, struct store_files *f, const struct survey *surveys)
+{
+    for (uint32_t i = 0; i < f->path_count; i++)
+        if (surveys[i].misplaced[0])
+            return task_fail(t, ELOQ_INVALID,
+                             "store paths are out of order, or not all given: this partition does "
+                             "not belong there: path=%.120s name=%.120s",
+                             f->paths[i], surveys[i].misplaced);
+    return ELOQ_OK;
+}
+
 /* A path without a record beside one that has it: an unfinished creation, or a stranger. */
 static int check_unrecorded(struct task *t, struct store_files *f, const struct survey *surveys,
                             bool has_partitions)
@@ -305,6 +323,7 @@ static int settle_records(struct task *t, struct io *io, struct store_files *f,
         TRY(check_records(t, f, surveys, first));
         TRY(check_unrecorded(t, f, surveys, has_partitions));
     }
+    TRY(check_placement(t, f, surveys));
     TRY(options_format(want->format, first ? &first->record.format : NULL, ret, &t->err));
     if (want->read_only || has_partitions)
         return ELOQ_OK;

@@ -68,18 +68,17 @@ static int parse_line(char *line, struct field *fields, struct err *e)
                 line);
 }
 
+/* Compared as text, so that the sum is covered too. */
 static int check_sum(const char *text, size_t size, struct err *e)
 {
-    char *end;
+    char line[sizeof(END_MARK "checksum = \n") + 16];
     const char *mark = strstr(text, END_MARK "checksum = ");
 
-    if (!mark || strlen(text) != size)
+    if (!mark || strlen(text) != size || strlen(mark) != sizeof(line) - 1)
         return fail(e, "store record is cut");
-    const char *digits = mark + strlen(END_MARK "checksum = ");
-    uint64_t sum = strtoull(digits, &end, 16);
-    if (end != digits + 16 || strcmp(end, "\n") != 0)
-        return fail(e, "store record is cut");
-    if (sum != checksum64(text, (size_t)(mark - text)))
+    snprintf(line, sizeof(line), END_MARK "checksum = %016" PRIx64 "\n",
+             checksum64(text, (size_t)(mark - text)));
+    if (strcmp(mark, line) != 0)
         return fail(e, "store record has a bad checksum");
     return ELOQ_OK;
 }

@@ -63,6 +63,18 @@ static int lock_archive(struct task *t, struct part *p, const char *path)
     return ELOQ_OK;
 }
 
+/* A partition without a directory was never written, unless the whole store path is gone. */
+static int check_store_path(struct task *t, struct part *p)
+{
+    struct io *io = p->env->io;
+    int fd = io_open_file(t, io, p->files.parent, IO_OPEN_READ | IO_OPEN_DIRECTORY);
+
+    if (fd < 0)
+        return io_fail(t, "open", fd, p->files.parent, 0);
+    io_close_file(t, io, fd);
+    return ELOQ_NOT_FOUND;
+}
+
 /* There is no manifest: ELOQ_NOT_FOUND if there need not be one, else it is damage. */
 static int check_absent(struct task *t, struct part *p)
 {
@@ -74,7 +86,9 @@ static int check_absent(struct task *t, struct part *p)
     snprintf(marker, sizeof(marker), "%s.tmp", manifest);
     io_names_init(&names, p->env->mem);
     int rc = io_list(t, p->env->io, p->files.dir, &names);
-    if (rc < 0 && rc != -ENOENT)
+    if (rc == -ENOENT)
+        rc = check_store_path(t, p);
+    else if (rc < 0)
         rc = io_fail(t, "list", rc, p->files.dir, 0);
     else
         rc = ELOQ_NOT_FOUND;
