@@ -249,6 +249,37 @@ void fdcache_release(struct fdcache *c, struct fd_entry *e)
     wait_wake_one(&c->room);
 }
 
+/* Waits until an entry that is being opened or closed is one or the other. */
+static void wait_changed(struct task *t, struct fdcache *c, struct fd_entry *e)
+{
+    int rc;
+
+    e->refs++;
+    CHECK(!single_flight_begin(t, &e->changing, &rc));
+    if (e->fd >= 0)
+        fdcache_release(c, e);
+    else
+        unref_gone(c, e);
+}
+
+int fdcache_drop(struct task *t, struct fdcache *c, struct pagefiles *owner, uint64_t file_id)
+{
+    struct fd_key key = { owner, file_id };
+    struct fd_entry *e;
+
+    while ((e = map_get(&c->entries, file_hash(owner, file_id), &key))) {
+        if (e->changing.busy) {
+            wait_changed(t, c, e);
+        } else if (e->refs > 0) {
+            return 1;
+        } else {
+            pagefiles_mark_synced(owner, e);
+            close_entry(t, c, e);
+        }
+    }
+    return ELOQ_OK;
+}
+
 void fdcache_close_owner(struct task *t, struct fdcache *c, struct pagefiles *owner)
 {
     struct list *node;
@@ -259,10 +290,7 @@ void fdcache_close_owner(struct task *t, struct fdcache *c, struct pagefiles *ow
             close_entry(t, c, e);
             continue;
         }
-        e->refs++;
-        int rc;
-        CHECK(!single_flight_begin(t, &e->changing, &rc));
-        CHECK(e->fd < 0); /* an opening one would be in use */
-        unref_gone(c, e);
+        CHECK(e->fd >= 0); /* an opening one would be in use */
+        wait_changed(t, c, e);
     }
 }

@@ -53,5 +53,8 @@ int fdcache_acquire(struct task *t, struct fdcache *c, struct pagefiles *owner, 
 int fdcache_acquire_more(struct task *t, struct fdcache *c, struct pagefiles *owner,
                          uint64_t file_id, bool write, struct fd_entry **ret, bool *ret_created);
 void fdcache_release(struct fdcache *c, struct fd_entry *e);
+/* Closes the descriptor of a file that is about to be removed, if there is one; what was written to
+ * it is not synced, and no longer listed as unsynced. 1: somebody uses it. */
+int fdcache_drop(struct task *t, struct fdcache *c, struct pagefiles *owner, uint64_t file_id);
 /* Closes every descriptor of this owner; none may be in use. Waits for those being evicted. */
 void fdcache_close_owner(struct task *t, struct fdcache *c, struct pagefiles *owner);

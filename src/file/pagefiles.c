@@ -147,11 +147,16 @@ int pagefiles_mark_unsynced(struct pagefiles *f, struct fd_entry *e)
     return ELOQ_OK;
 }
 
-void pagefiles_mark_synced(struct pagefiles *f, struct fd_entry *e)
+void pagefiles_forget_unsynced(struct pagefiles *f, uint64_t file_id)
 {
-    size_t at = find_unsynced(f, e->file_id);
+    size_t at = find_unsynced(f, file_id);
 
     if (at < f->unsynced_count)
         f->unsynced[at] = f->unsynced[--f->unsynced_count];
+}
+
+void pagefiles_mark_synced(struct pagefiles *f, struct fd_entry *e)
+{
+    pagefiles_forget_unsynced(f, e->file_id);
     e->unsynced = false;
 }

@@ -39,6 +39,8 @@ int pagefiles_init(struct pagefiles *f, struct fdcache *fds, struct mem *m, cons
                    uint32_t partition, const char *store_path, uint32_t page_bytes, uint32_t shift,
                    bool append, bool verify);
 void pagefiles_deinit(struct pagefiles *f); /* after fdcache_close_owner */
+/* All its files are gone: as after init. After fdcache_close_owner. */
+void pagefiles_clear(struct pagefiles *f);
 
 /* File and offset of a place. `path` has room for PATH_MAX bytes. */
 void pagefiles_path(const struct pagefiles *f, uint64_t file_id, char *path, size_t size);
@@ -66,6 +68,15 @@ int pagefiles_sync(struct task *t, struct pagefiles *f);
 /* After an open: fdatasync of these data files (they exist), whatever the marks say. */
 int pagefiles_sync_found(struct task *t, struct pagefiles *f, const uint64_t *file_ids,
                          size_t count);
+/* Removes a data file that nothing needs any more: ELOQ_OK, also when it is not there; 1 when its
+ * descriptor is in use; or a failure. */
+int pagefiles_remove(struct task *t, struct pagefiles *f, uint64_t file_id);
+/* Many, all at once. ret[i] as pagefiles_remove would answer for file_ids[i]; returns the first
+ * failure. */
+int pagefiles_remove_many(struct task *t, struct pagefiles *f, const uint64_t *file_ids,
+                          size_t count, int *ret);
+/* Cuts an existing file to this many bytes, unless it is no larger. */
+int pagefiles_cut(struct task *t, struct pagefiles *f, uint64_t file_id, uint64_t bytes);
 /* Fails the task with words naming this partition and the file and offset of `place`. */
 int pagefiles_fail(struct task *t, const struct pagefiles *f, struct file_page place, int code,
                    const char *what);

@@ -8,3 +8,5 @@
 /* Whether a page that was read is whole and right; fails the task if not. */
 int pagefiles_check_page(struct task *t, const struct pagefiles *f, struct file_page place,
                          const uint8_t *data, bool is_inside);
+/* The file is not to be synced any more. */
+void pagefiles_forget_unsynced(struct pagefiles *f, uint64_t file_id);

@@ -10,6 +10,8 @@ struct falloc {
     bool append;
     uint64_t next;      /* max_fp: the lowest place never handed out */
     struct bitset free; /* in-place mode: places below next that nobody uses */
+    uint64_t used_end;  /* in-place mode: every place from here to next is free; may be higher than
+                           it need be */
     uint64_t leaked;    /* places lost until the next open, for want of memory */
 };
 
@@ -24,5 +26,9 @@ bool falloc_use(struct falloc *a, struct file_page place);
 /* In-place: the lowest free place, else next++. Append: next++. ELOQ_OK, ELOQ_NO_MEMORY, or
  * ELOQ_NO_SPACE at the format's limit. */
 int falloc_take(struct falloc *a, struct file_page *ret);
+/* In-place: from here on to `next` every place is free. Amortised constant. */
+uint64_t falloc_used_end(struct falloc *a);
+/* In-place: lowers `next` to that, at most `steps` places a call; true while there is more. */
+bool falloc_cut(struct falloc *a, uint64_t steps);
 /* A place nobody can read any more. Append mode: nothing to do. Cannot fail. */
 void falloc_give(struct falloc *a, struct file_page place);

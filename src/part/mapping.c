@@ -145,6 +145,7 @@ void mapping_edit_begin(struct mapping_edit *e, struct mem *mem, const struct ma
     e->map = *base;
     e->version = version;
     e->replaced = NULL;
+    e->doomed = NULL;
 }
 
 int mapping_edit_set(struct mapping_edit *e, struct page_id id, struct file_page place,
@@ -191,9 +192,9 @@ int mapping_edit_clear(struct mapping_edit *e, struct page_id id, struct file_pa
     return ELOQ_OK;
 }
 
-/* Takes the first node of a stack linked by `next`, puts its children born in `version` (all of
- * them if 0) on the stack, and frees it. */
-static struct mapping_node *free_top(struct mem *mem, struct mapping_node *top, uint64_t version)
+/* Takes the first node off a stack linked by `next` and puts its children born in `version` (all of
+ * them if 0) on it; returns the stack. */
+static struct mapping_node *unstack(const struct mapping_node *top, uint64_t version)
 {
     struct mapping_node *rest = top->next;
 
@@ -204,8 +205,47 @@ static struct mapping_node *free_top(struct mem *mem, struct mapping_node *top, 
         child->next = rest;
         rest = child;
     }
+    return rest;
+}
+
+/* The same, and frees it. */
+static struct mapping_node *free_top(struct mem *mem, struct mapping_node *top, uint64_t version)
+{
+    struct mapping_node *rest = unstack(top, version);
+
     mem_free(mem, top);
     return rest;
+}
+
+static void tell_places(const struct mapping_node *leaf,
+                        void (*freed)(void *user, struct file_page place, uint64_t born),
+                        void *user)
+{
+    for (uint32_t i = 0; i < MAPPING_FANOUT; i++)
+        if (is_place(leaf->page.value[i]))
+            freed(user, file_page(leaf->page.value[i] >> 3), leaf->page.born[i]);
+}
+
+bool mapping_edit_clear_some(struct mapping_edit *e, size_t steps,
+                             void (*freed)(void *user, struct file_page place, uint64_t born),
+                             void *user)
+{
+    if (e->map.page_count > 0) {
+        CHECK(!e->replaced && (!e->map.root || e->map.root->born < e->version));
+        if (e->map.root)
+            e->map.root->next = NULL;
+        e->doomed = e->map.root;
+        e->map = (struct mapping){ 0 };
+    }
+    for (; e->doomed && steps > 0; steps--) {
+        struct mapping_node *top = e->doomed;
+        e->doomed = unstack(top, 0);
+        if (top->is_leaf)
+            tell_places(top, freed, user);
+        top->next = e->replaced;
+        e->replaced = top;
+    }
+    return !e->doomed;
 }
 
 void mapping_edit_abort(struct mapping_edit *e, const struct mapping *base)
@@ -220,6 +260,7 @@ void mapping_edit_abort(struct mapping_edit *e, const struct mapping *base)
     }
     e->map = *base;
     e->replaced = NULL;
+    e->doomed = NULL;
 }
 
 bool mapping_free_some(struct mem *mem, struct mapping *m, size_t steps)

@@ -48,6 +48,7 @@ struct mapping_edit {
     struct mapping map;
     uint64_t version;
     struct mapping_node *replaced; /* nodes of older versions that map no longer uses */
+    struct mapping_node *doomed;   /* nodes still to be looked at by mapping_edit_clear_some */
 };
 
 /* The place of a page; false if id is out of range or unmapped. */
@@ -66,6 +67,11 @@ int mapping_edit_set(struct mapping_edit *e, struct page_id id, struct file_page
 /* Unmaps id, which must be mapped (else ELOQ_CORRUPTED). */
 int mapping_edit_clear(struct mapping_edit *e, struct page_id id, struct file_page *ret_old,
                        uint64_t *ret_old_born);
+/* Unmaps everything and forgets the ids, of an edit in which nothing was changed: at most `steps`
+ * nodes a call; true when done. Tells each place with its birth. */
+bool mapping_edit_clear_some(struct mapping_edit *e, size_t steps,
+                             void (*freed)(void *user, struct file_page place, uint64_t born),
+                             void *user);
 /* Frees every node born in this version; the base is as it was. Bounded by what was changed. */
 void mapping_edit_abort(struct mapping_edit *e, const struct mapping *base);
 /* Frees a whole mapping nobody shares: at most `steps` nodes a call; true when done. *m shrinks. */

@@ -22,6 +22,8 @@ static int init_part(struct part *p, const char *table, uint32_t partition)
         return ELOQ_NO_MEMORY;
     list_push_front(&p->snapshots, &p->current->link);
     falloc_init(&p->falloc, env->mem, env->append, 0);
+    usage_init(&p->usage, env->mem, env->pages_per_file_shift,
+               env->amplify_factor ? env->amplify_factor : 2);
     bitset_init(&p->free_ids, env->mem, MEM_MAPPING);
     return pagefiles_init(&p->files, env->fds, env->mem, p->table, partition, store_path,
                           env->shape.page_bytes, env->pages_per_file_shift, env->append,
@@ -95,6 +97,7 @@ void part_close(struct task *t, struct part *p)
     page_cache_drop_owner(env->cache, p);
     pagefiles_deinit(&p->files);
     falloc_deinit(&p->falloc);
+    usage_clear(&p->usage);
     bitset_free(&p->free_ids);
     mem_free(env->mem, p->table);
     mem_free(env->mem, p);
@@ -108,7 +111,17 @@ uint64_t part_footprint(const struct part *p)
 
     return sizeof(*p) + sizeof(*s) + leaves * sizeof(struct mapping_node)
            + (s->dict ? s->dict->size : 0) + p->training.samples.kept.capacity + bits / 8
+           + p->usage.bytes
            + p->files.terms.capacity * sizeof(struct term_entry);
+}
+
+void part_give_place(struct part *p, struct file_page place)
+{
+    page_cache_drop(p->env->cache, p, place);
+    if (p->falloc.append)
+        usage_gone(&p->usage, place);
+    else
+        falloc_give(&p->falloc, place);
 }
 
 int part_sync_pages(struct task *t, struct part *p)

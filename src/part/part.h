@@ -15,6 +15,7 @@
 #include "part/page_cache.h"
 #include "part/snapshot.h"
 #include "part/training.h"
+#include "part/usage.h"
 
 /* What the partitions of one shard share. Filled by the engine. */
 struct part_env {
@@ -33,21 +34,32 @@ struct part_env {
     bool append;
     bool verify;
     bool read_only;
-    bool compress;    /* new values, when it helps */
-    bool host_driven; /* nothing else can be done while a dictionary is trained */
+    bool compress;           /* new values, when it helps */
+    bool host_driven;        /* nothing else can be done while a dictionary is trained */
     uint64_t as_of;          /* open archives of this timestamp; 0 = the live state */
     uint64_t manifest_limit; /* bytes */
     uint32_t write_batch_pages;
+    uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
+                                0 = 2, and only on request */
+    /* part_needs_maintenance has become true because a reader left. Must not suspend. NULL: nobody
+     * wants to know. */
+    void (*wants_maintenance)(void *user, struct part *p);
+    void *maintenance_user;
     uint32_t manifest_fds_max; /* manifests kept open for appending by idle partitions; soft */
     uint32_t manifest_fds;     /* open now */
+    struct cut cut;
     const char *const *store_paths;
     uint32_t store_path_count;
+    /* now */
+    uint64_t versions_pinned, /* snapshots that only readers keep */
+        pages_pinned;         /* and pages that only these can see */
     /* counters */
+    uint64_t archives_made, archives_removed, restores;
+    uint64_t files_removed, compactions, pages_compacted, parts_removed;
     uint64_t commits, manifest_appends, manifest_switches, pages_written, pages_read,
         manifest_bytes, parts_loaded, parts_evicted, commit_failures, values_compressed, dicts_made,
         dicts_failed;
 };
-    struct cut cut;
 
 struct part {
     struct part_env *env;
@@ -57,6 +69,7 @@ struct part {
     struct list snapshots;
     struct snapshot *current; /* referenced by the part itself */
     struct falloc falloc;
+    struct usage usage;     /* append mode: what is needed of each data file */
     struct bitset free_ids; /* logical ids below current->map.page_count that are unmapped */
     struct training training;
 
@@ -69,13 +82,22 @@ struct part {
     struct manifest_sequence sequence;
     uint64_t terms_listed; /* every file id below has an entry on disk */
     bool padding_missing;
-    bool found_unsynced; /* loaded from disk and not flushed since: flush before the first write */
-    bool unknown;        /* a manifest write failed: nobody knows what is on disk. No file of the
-                            partition may be removed meanwhile */
-    bool broken;         /* and rewriting it failed too: no write until reopened */
-    bool is_prepared;    /* no manifest yet, but its directory is ready for the first commit */
+    bool found_unsynced;  /* loaded from disk and not flushed since: flush before the first write */
+    bool unknown;         /* a manifest write failed: nobody knows what is on disk. No file of the
+                             partition may be removed meanwhile */
+    bool broken;          /* and rewriting it failed too: no write until reopened */
+    bool is_prepared;     /* no manifest yet, but its directory is ready for the first commit */
+    bool tail_dropped;    /* what was found ended in a damaged record: nothing without an owner is
+                             removed before a commit of ours is durable */
+    bool orphans_pending; /* look for files without an owner */
+    bool archives_known;  /* usage knows which files archives need */
+    bool archives_bad;    /* one of them cannot be read: no file is removed */
+    bool has_archives;    /* in place: do not cut what they name */
+    bool wants_removal;  /* was truncated as a whole: leaves the disk when the last reader leaves */
     int manifest_fd;     /* the live manifest for appending, -1: opened when needed */
     int archive_fd;      /* locked archive file (as_of), -1 */
+    uint64_t cut_number; /* the moment whose state cut_kept is, or was (part/cut.h) */
+    struct snapshot *cut_kept;
 
     /* part_table's */
     struct part_slot *slot;
@@ -86,17 +108,8 @@ struct part {
 
 /* Loads from disk: ELOQ_OK, ELOQ_NOT_FOUND (no manifest: never written, or an unfinished first
  * commit), or a failure. `create`: make an empty one in memory instead of ELOQ_NOT_FOUND; nothing
-    bool tail_dropped;   /* what was found ended in a damaged record: nothing without an owner is
-                            removed before a commit of ours is durable */
-    bool orphans_pending; /* look for files without an owner */
-    bool archives_known;  /* usage knows which files archives need */
-    bool archives_bad;    /* one of them cannot be read: no file is removed */
-    bool has_archives;    /* in place: do not cut what they name */
-    bool wants_removal;   /* was truncated as a whole: leaves the disk when the last reader leaves */
  * is written before its first commit. */
 int part_open(struct task *t, struct part_env *env, const char *table, uint32_t partition,
-    uint64_t cut_number; /* the moment whose state cut_kept is, or was (part/cut.h) */
-    struct snapshot *cut_kept;
               bool create, struct part **ret);
 /* No snapshot but the current one may be referenced. Frees its memory in bounded steps. */
 void part_close(struct task *t, struct part *p);
@@ -108,6 +121,10 @@ uint64_t part_footprint(const struct part *p);
  * place in the list. `freed` may be NULL. */
 void part_install(struct part *p, struct snapshot *next, struct mapping_node *dead_nodes,
                   struct garbage_block *freed);
+/* A place that nobody sees any more. */
+void part_give_place(struct part *p, struct file_page place);
+/* Whether something can be removed or given back that could not be before: see part/maintain.h. */
+bool part_needs_maintenance(struct part *p);
 /* Makes all written pages durable, and the names of new files. On failure p->unknown is set, and
  * p->broken if names may be lost. */
 int part_sync_pages(struct task *t, struct part *p);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "part/gc.h"
 #include "part/manifest_log.h"
 #include "part/manifest_view.h"
 
@@ -174,16 +175,26 @@ static int make_marker(struct task *t, struct part *p)
     return rc < 0 ? fail(t, p, "close", rc, path) : ELOQ_OK;
 }
 
+/* What a crash left is in nobody's way: if it cannot be removed, that is tried again later. */
+static void remove_orphans(struct task *t, struct part *p)
+{
+    p->orphans_pending = true;
+    if (!p->tail_dropped)
+        (void)part_gc_orphans(t, p);
+}
+
 static int make_directory(struct task *t, struct part *p)
 {
-    int rc = io_mkdir(t, p->env->io, p->files.dir);
+    int made = io_mkdir(t, p->env->io, p->files.dir);
 
-    if (rc < 0 && rc != -EEXIST)
-        return fail(t, p, "mkdir", rc, p->files.dir);
+    if (made < 0 && made != -EEXIST)
+        return fail(t, p, "mkdir", made, p->files.dir);
     TRY(sync_directory(t, p, p->files.parent));
     TRY(make_marker(t, p));
     TRY(sync_directory(t, p, p->files.dir));
     p->is_prepared = true;
+    if (made == -EEXIST)
+        remove_orphans(t, p);
     return ELOQ_OK;
 }
 
@@ -197,5 +208,7 @@ int prewrite(struct task *t, struct part *p)
     /* After a failed flush the system may hold pages for clean that never reached the disk: what
      * was loaded is not to be built upon. */
     p->broken |= is_lost(rc);
+    if (rc == ELOQ_OK)
+        remove_orphans(t, p);
     return rc;
 }

@@ -7,5 +7,6 @@
 /* Does it unless it is done. A partition found on disk: its data files, manifest and directories
  * are flushed, since a kill leaves behind what was never flushed, and a commit built on that could
  * overwrite what the older, durable state needs. A new one: its directory and the marker of an
- * unfinished first commit are made. */
+ * unfinished first commit are made. Then files without an
+ * owner are removed (part/gc.h). */
 int prewrite(struct task *t, struct part *p);

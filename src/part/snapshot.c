@@ -61,8 +61,8 @@ static void settle_places(struct part *p, struct snapshot *heir, struct garbage_
                 block->places[kept++] = freed;
                 continue;
             }
-            page_cache_drop(p->env->cache, p, freed.place);
-            falloc_give(&p->falloc, freed.place);
+            part_give_place(p, freed.place);
+            p->env->pages_pinned--;
         }
         block->count = kept;
         if (kept > 0) {
@@ -89,6 +89,9 @@ void snapshot_unref(struct snapshot *s)
     settle_nodes(p, heir, s->dead_nodes);
     settle_places(p, heir, s->dead_places);
     snapshot_free(s);
+    p->env->versions_pinned--;
+    if (p->env->wants_maintenance && part_needs_maintenance(p))
+        p->env->wants_maintenance(p->env->maintenance_user, p);
 }
 
 void part_install(struct part *p, struct snapshot *next, struct mapping_node *dead_nodes,
@@ -101,6 +104,8 @@ void part_install(struct part *p, struct snapshot *next, struct mapping_node *de
     CHECK(!old->dead_nodes && !old->dead_places);
     list_push_front(&p->snapshots, &next->link);
     p->current = next;
+    p->env->versions_pinned++; /* until its last reader leaves, which may be now */
+    p->env->pages_pinned += freed ? freed->count : 0;
     settle_nodes(p, old, dead_nodes);
     settle_places(p, old, freed);
     snapshot_unref(old);

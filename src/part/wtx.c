@@ -9,6 +9,7 @@
 #include "part/prewrite.h"
 
 #define INDEX_PAGES_MAX 1024 /* kept until the commit, at most */
+#define FREE_STEP 256        /* mapping nodes between two yields */
 #define TERMS_MAX (UINT64_C(1) << 28)
 
 /* Room for one more item in an array of the write; false when memory is out. */
@@ -61,7 +62,7 @@ static void add_change(struct wtx *w, struct page_id id, uint64_t value)
     w->changed = true;
 }
 
-static int check_writable(struct task *t, struct part *p)
+int wtx_check_writable(struct task *t, struct part *p)
 {
     if (p->env->read_only)
         return part_fail(t, p, ELOQ_DENIED, "store is open for reading only");
@@ -76,7 +77,7 @@ int wtx_begin(struct task *t, struct part *p, struct wtx *w)
     struct part_env *env = p->env;
 
     *w = (struct wtx){ .part = p };
-    TRY(check_writable(t, p));
+    TRY(wtx_check_writable(t, p));
     w->next = snapshot_new(p, p->current->version + 1);
     w->out = mem_alloc(env->mem, MEM_OTHER, env->write_batch_pages * sizeof(*w->out));
     if (!w->next || !w->out) {
@@ -188,6 +189,10 @@ static int take_place(struct task *t, struct wtx *w, struct file_page *ret)
         || !has_change_room(w) || !has_freed_room(w))
         return task_no_memory(t);
     int rc = falloc_take(&p->falloc, ret);
+    if (rc == ELOQ_OK && p->falloc.append && usage_reserve(&p->usage, *ret) < 0) {
+        p->falloc.next--;
+        rc = ELOQ_NO_MEMORY;
+    }
     if (rc == ELOQ_NO_MEMORY)
         return task_no_memory(t);
     if (rc < 0)
@@ -240,9 +245,63 @@ int wtx_free_page(struct task *t, struct wtx *w, struct page_id id)
     return ELOQ_OK;
 }
 
+static void keep_freed(void *user, struct file_page place, uint64_t born)
+{
+    add_freed(user, place, born);
+}
+
+int wtx_free_all(struct task *t, struct wtx *w)
+{
+    size_t count = w->base->map.mapped_count;
+
+    CHECK(!w->changed);
+    w->freed = mem_alloc(w->part->env->mem, MEM_MAPPING,
+                         sizeof(*w->freed) + count * sizeof(w->freed->places[0]));
+    if (!w->freed)
+        return task_no_memory(t);
+    *w->freed = (struct garbage_block){ 0 };
+    w->freed_capacity = count;
+    while (!mapping_edit_clear_some(&w->edit, FREE_STEP, keep_freed, w))
+        task_yield(t);
+    w->root[TREE_MAIN] = w->root[TREE_TTL] = page_id(NO_PAGE);
+    w->changed = w->emptied = true;
+    return ELOQ_OK;
+}
+
+int wtx_map(struct task *t, struct wtx *w, struct page_id id, struct file_page place)
+{
+    struct part *p = w->part;
+    struct file_page old;
+    uint64_t born;
+    bool had;
+
+    CHECK(w->emptied && p->falloc.append);
+    if (!has_change_room(w) || usage_reserve(&p->usage, place) < 0)
+        return task_no_memory(t);
+    int rc = mapping_edit_set(&w->edit, id, place, &had, &old, &born);
+    if (rc == ELOQ_NO_MEMORY)
+        return task_no_memory(t);
+    if (rc < 0)
+        return part_fail(t, p, rc, "a page's id or place is out of range");
+    CHECK(!had);
+    add_change(w, id, place.n << 3 | MAPPING_TYPE_FILE_PAGE);
+    return ELOQ_OK;
+}
+
+int wtx_leave_free(struct task *t, struct wtx *w, struct page_id id)
+{
+    CHECK(w->emptied);
+    if (!has_room(w, &w->ids_taken, w->ids_taken_count, &w->ids_taken_capacity,
+                  sizeof(*w->ids_taken)))
+        return task_no_memory(t);
+    w->ids_taken[w->ids_taken_count++] = id;
+    w->edit.map.page_count = MAX(w->edit.map.page_count, id.n + 1);
+    return ELOQ_OK;
+}
+
 void wtx_set_dict(struct wtx *w, struct dict *d)
 {
-    CHECK(!w->base->dict && !w->new_dict);
+    CHECK(!wtx_dict(w));
     w->new_dict = dict_ref(d);
 }
 
@@ -284,7 +343,7 @@ static int write_manifest(struct task *t, struct wtx *w)
 
     if (terms_end > TERMS_MAX)
         return part_fail(t, p, ELOQ_NO_SPACE, "partition has too many data files");
-    if (is_empty || w->new_dict || manifest_log_must_replace(p, w->change_count, term_count))
+    if (is_empty || w->emptied || w->new_dict || manifest_log_must_replace(p, w->change_count, term_count))
         return manifest_log_replace(t, p, w->next);
     return append_log(t, w, terms_end);
 }
@@ -329,11 +388,36 @@ static void free_arrays(struct wtx *w)
     *w = (struct wtx){ 0 };
 }
 
+/* Those that the new mapping does not use are given afterwards; that needs no memory. */
+static void forget_ids(struct part *p, uint32_t page_count)
+{
+    if (page_count == 0)
+        bitset_free(&p->free_ids);
+    for (uint64_t id = 0; (id = bitset_next(&p->free_ids, id)) != BITSET_NONE;)
+        bitset_remove(&p->free_ids, id);
+}
+
+/* Which data files hold what, from now on. */
+static void count_usage(struct wtx *w)
+{
+    struct usage *u = &w->part->usage;
+
+    for (size_t i = 0; i < w->change_count; i++)
+        if (w->changes[i].value != MAPPING_FREE)
+            usage_add(u, file_page(w->changes[i].value >> 3), page_id(w->changes[i].id));
+    for (size_t i = 0; w->freed && i < w->freed->count; i++)
+        usage_dead(u, w->freed->places[i].place);
+}
+
 /* Step (d). Neither fails nor suspends. */
 static void publish(struct wtx *w)
 {
     struct part *p = w->part;
 
+    if (p->falloc.append)
+        count_usage(w);
+    if (w->emptied)
+        forget_ids(p, w->edit.map.page_count);
     /* Before the install: it drops those whose place is garbage already. */
     for (size_t i = 0; i < w->index_page_count; i++)
         page_cache_insert(p->env->cache, p, w->index_pages[i].place, w->index_pages[i].data);
@@ -343,6 +427,8 @@ static void publish(struct wtx *w)
     snapshot_unref(w->base);
     if (w->new_dict)
         training_stored(p);
+    p->tail_dropped = false;
+    p->wants_removal &= p->current->map.mapped_count == 0;
     p->env->commits++;
     free_arrays(w);
 }
@@ -397,7 +483,7 @@ void wtx_abort(struct task *t, struct wtx *w)
     for (size_t i = 0; i < w->index_page_count; i++)
         pagepool_put(env->pool, w->index_pages[i].data);
     mapping_edit_abort(&w->edit, &w->base->map);
-    for (size_t i = 0; i < w->places_taken_count; i++)
+    for (size_t i = 0; !p->falloc.append && i < w->places_taken_count; i++)
         falloc_give(&p->falloc, w->places_taken[i]);
     if (p->falloc.append)
         p->falloc.next = w->falloc_next_before;

@@ -29,7 +29,8 @@ struct wtx {
     struct page_id root[2];
     struct snapshot *next; /* allocated at begin, so that install cannot fail */
     struct mapping_edit edit;
-    bool changed; /* a page was put or freed, or a root changed */
+    bool changed;          /* a page was put or freed, or a root changed */
+    bool emptied;          /* by wtx_free_all */
     struct dict *new_dict; /* the commit stores it; NULL: it keeps that of base */
 
     struct manifest_change *changes;
@@ -50,6 +51,9 @@ struct wtx {
     size_t index_page_oldest; /* when there are as many as may be kept */
 };
 
+/* Whether the partition takes writes: ELOQ_OK, having repaired what a failed commit left in doubt,
+ * or a failure. With no write open. */
+int wtx_check_writable(struct task *t, struct part *p);
 /* ELOQ_OK with an open write; ELOQ_IO when the partition is broken; else a failure. */
 int wtx_begin(struct task *t, struct part *p, struct wtx *w);
 /* A logical page id nobody uses. */
@@ -61,10 +65,18 @@ void wtx_drop_page(struct wtx *w, uint8_t *page); /* one that will not be put; N
 int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page);
 /* Unmaps a page of the base; its place is garbage after the commit. */
 int wtx_free_page(struct task *t, struct wtx *w, struct page_id id);
+/* Unmaps every page, forgets the ids, the roots and the dictionary: the first change of a write,
+ * and the last but for those below. Yields. */
+int wtx_free_all(struct task *t, struct wtx *w);
+/* After that, in append mode, the state of an archive, each id once: this page is there already;
+ * this id is not used. Places of old are garbage of the base nevertheless: who sees which is told
+ * by their births. */
+int wtx_map(struct task *t, struct wtx *w, struct page_id id, struct file_page place);
+int wtx_leave_free(struct task *t, struct wtx *w, struct page_id id);
 /* The dictionary of the values this write stores; NULL: none. */
 static inline struct dict *wtx_dict(const struct wtx *w)
 {
-    return w->new_dict ? w->new_dict : w->base->dict;
+    return w->new_dict || w->emptied ? w->new_dict : w->base->dict;
 }
 /* The commit will store this dictionary (takes a reference); base must have none. */
 void wtx_set_dict(struct wtx *w, struct dict *d);

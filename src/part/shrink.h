@@ -1,0 +1,15 @@
+/* part/shrink.h -- in-place mode: gives the free space at the end of the files back to the system.
+ *
+ *     places   0 1 2 3 4 5 6 7 8 9 (next)
+ *              # # . # . . . . . .           the tail is free, and more than a quarter of it all
+ *              # # . # (next)                the manifest is replaced, since only a snapshot record
+ *                                            can lower `next`; then the files are cut */
+#pragma once
+
+#include "part/part.h"
+
+/* Whether it is worth it: the tail is larger than 1 MiB and than a quarter of the space. */
+bool part_can_shrink(struct part *p);
+/* Under the write slot, with no write open. ELOQ_OK or a failure, after which the partition is as
+ * good as before. Does nothing while there are archives (of a time in append mode). */
+int part_shrink(struct task *t, struct part *p);
