@@ -1,7 +1,7 @@
 /* tests/sim/fault_test.c -- the whole engine on a simulated disk that fails: at every operation,
  * once or from then on, with every error a disk gives.
  *
- *     fault_test [--scripts N] [--script N] [--variant N] [--nth N] [--trace]
+ *     fault_test [--seed N] [--scripts N] [--script N] [--variant N] [--nth N] [--trace]
  *
  * For each script (sim/script.h), each variant of failing and each operation: the failure reaches
  * the caller with its status and its place; what is in memory stays right; a later write succeeds,
@@ -51,9 +51,9 @@ static const struct variant {
 #define VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
 static struct {
-    uint64_t scripts, script, variant, nth;
+    uint64_t seed, scripts, script, variant, nth;
     bool trace;
-} arg = { .scripts = 8, .script = UINT64_MAX, .variant = UINT64_MAX, .nth = UINT64_MAX };
+} arg = { .seed = 1, .scripts = 8, .script = UINT64_MAX, .variant = UINT64_MAX, .nth = UINT64_MAX };
 
 static struct mem sim_mem;
 static uint64_t tried, struck;
@@ -441,13 +441,15 @@ static void run_script(uint64_t seed)
 static void parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "scripts", 1, NULL, 'n' }, { "script", 1, NULL, 'o' }, { "variant", 1, NULL, 'v' },
-        { "nth", 1, NULL, 'a' },     { "trace", 0, NULL, 't' },  { NULL, 0, NULL, 0 }
+        { "seed", 1, NULL, 'r' },    { "scripts", 1, NULL, 'n' }, { "script", 1, NULL, 'o' },
+        { "variant", 1, NULL, 'v' }, { "nth", 1, NULL, 'a' },     { "trace", 0, NULL, 't' },
+        { NULL, 0, NULL, 0 }
     };
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        uint64_t *number = c == 'n'   ? &arg.scripts
+        uint64_t *number = c == 'r'   ? &arg.seed
+                           : c == 'n' ? &arg.scripts
                            : c == 'o' ? &arg.script
                            : c == 'v' ? &arg.variant
                            : c == 'a' ? &arg.nth
@@ -466,7 +468,7 @@ int main(int argc, char **argv)
     parse(argc, argv);
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
-    uint64_t first = arg.script != UINT64_MAX ? arg.script : 1000;
+    uint64_t first = arg.script != UINT64_MAX ? arg.script : arg.seed * 1000;
     uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
     for (uint64_t seed = first; seed < end; seed++)
         run_script(seed);

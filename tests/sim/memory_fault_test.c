@@ -1,7 +1,7 @@
 /* tests/sim/memory_fault_test.c -- a store that gets no memory: at every allocation, once or from
  * then on.
  *
- *     memory_fault_test [--scripts N] [--sample N] [--script N --nth N [--forever]]
+ *     memory_fault_test [--seed N] [--scripts N] [--sample N] [--script N --nth N [--forever]]
  *
  * For each script (sim/script.h) and each allocation of its life (about `sample` of them): the
  * caller is told ELOQ_NO_MEMORY and nothing else; what is in memory stays right; once there is
@@ -20,9 +20,9 @@
 #define SECONDS 60 /* a case that takes longer hangs */
 
 static struct {
-    uint64_t scripts, sample, script, nth;
+    uint64_t seed, scripts, sample, script, nth;
     bool forever;
-} arg = { .scripts = 8, .sample = 300, .script = UINT64_MAX, .nth = UINT64_MAX };
+} arg = { .seed = 1, .scripts = 8, .sample = 300, .script = UINT64_MAX, .nth = UINT64_MAX };
 
 static struct mem sim_mem;
 static uint64_t tried;
@@ -209,13 +209,15 @@ static void run_script(uint64_t seed)
 static void parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "scripts", 1, NULL, 'n' }, { "sample", 1, NULL, 's' },  { "script", 1, NULL, 'o' },
-        { "nth", 1, NULL, 'a' },     { "forever", 0, NULL, 'f' }, { NULL, 0, NULL, 0 }
+        { "seed", 1, NULL, 'r' },   { "scripts", 1, NULL, 'n' }, { "sample", 1, NULL, 's' },
+        { "script", 1, NULL, 'o' }, { "nth", 1, NULL, 'a' },     { "forever", 0, NULL, 'f' },
+        { NULL, 0, NULL, 0 }
     };
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        uint64_t *number = c == 'n'   ? &arg.scripts
+        uint64_t *number = c == 'r'   ? &arg.seed
+                           : c == 'n' ? &arg.scripts
                            : c == 's' ? &arg.sample
                            : c == 'o' ? &arg.script
                            : c == 'a' ? &arg.nth
@@ -234,7 +236,7 @@ int main(int argc, char **argv)
     parse(argc, argv);
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
-    uint64_t first = arg.script != UINT64_MAX ? arg.script : 1000;
+    uint64_t first = arg.script != UINT64_MAX ? arg.script : arg.seed * 1000;
     uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
     for (uint64_t seed = first; seed < end; seed++)
         run_script(seed);

@@ -112,6 +112,7 @@ int script_open(struct run *run)
         options.format.pages_per_file_shift = s->shift ? s->shift : ELOQ_ZERO;
     }
     bytes_free(&manifest);
+    run->clock.clock.user = &run->clock; /* a run may have been copied */
     options.host_driven = 1;
     options.manifest_limit = s->manifest_limit;
     options.memory_bytes = 64 << 20;

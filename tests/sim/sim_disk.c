@@ -313,7 +313,8 @@ static void unsync_dir(struct sim_disk *disk, struct sim_node *dir)
         if (!node->is_dir) {
             bytes_init(&node->now, disk->mem, MEM_OTHER);
             node->durable.size = 0;
-            sim_write(disk, node, 0, content.data, content.size);
+            if (content.size > 0)
+                sim_write(disk, node, 0, content.data, content.size);
             bytes_free(&content);
         } else {
             node->marked = true;

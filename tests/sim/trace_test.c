@@ -1,7 +1,7 @@
 /* tests/sim/trace_test.c -- the same seed twice gives the same life: every operation, every byte
  * written, every answer.
  *
- *     trace_test [--scripts N] [--script N]
+ *     trace_test [--seed N] [--scripts N] [--script N]
  *
  * A script (sim/script.h) with a failing operation, a stop, a power cut and a recovery, run twice
  * on fresh disks: the traces are equal. Another seed of the I/O gives another trace, so the trace
@@ -57,7 +57,7 @@ static unsigned run_script(uint64_t seed)
         fprintf(stderr, "trace_test: script %llu: traces %llx, %llx; of another seed %llx\n",
                 (unsigned long long)seed, (unsigned long long)first, (unsigned long long)second,
                 (unsigned long long)other);
-        fprintf(stderr, "repeat: trace_test --script %llu\n", (unsigned long long)seed);
+        fprintf(stderr, "repeat: trace_test --script %llu --scripts 1\n", (unsigned long long)seed);
         failed = 1;
     }
     script_free(&script);
@@ -66,7 +66,8 @@ static unsigned run_script(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "scripts", 1, NULL, 'n' },
+    static const struct option options[] = { { "seed", 1, NULL, 'r' },
+                                             { "scripts", 1, NULL, 'n' },
                                              { "script", 1, NULL, 'o' },
                                              { NULL, 0, NULL, 0 } };
     uint64_t first = 1000, count = 1000;
@@ -74,10 +75,12 @@ int main(int argc, char **argv)
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 'n')
+        if (c == 'r')
+            first = 1000 * strtoull(optarg, NULL, 0);
+        else if (c == 'n')
             count = strtoull(optarg, NULL, 0);
         else if (c == 'o')
-            first = strtoull(optarg, NULL, 0), count = 1;
+            first = strtoull(optarg, NULL, 0);
         else
             return 2;
     }
