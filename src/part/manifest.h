@@ -89,6 +89,8 @@ void manifest_state_free(struct manifest_state *s);
  * format.md 13.1: lengths, value types, id bounds, max_fp above every mapped place, no place mapped
  * twice, roots mapped or NO_PAGE. `in_place` refuses places >= 2^32. */
 int manifest_replay(struct manifest_state *s, const uint8_t *data, size_t size, bool in_place);
+/* Whether a term section named this file: those that hold pages must be. */
+bool manifest_state_lists(const struct manifest_state *s, uint64_t file_id);
 
 /* One record, decoded for a person (`eloqstore manifest`). */
 struct manifest_record {

@@ -116,12 +116,9 @@ static int each_value(const void *user, int (*f)(void *out, struct page_id id, u
     return mapping_each(user, f, out);
 }
 
-int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *s)
+int manifest_log_encode(struct task *t, struct part *p, const struct snapshot *s,
+                        struct manifest_image *ret)
 {
-    char path[PATH_MAX];
-    struct bytes record;
-    uint64_t checksum;
-    bool unknown = false;
     struct manifest_snapshot image = {
         .root = { s->root[TREE_MAIN], s->root[TREE_TTL] },
         .max_place = p->falloc.next,
@@ -139,29 +136,46 @@ int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *
 
     listed.page_count = image.page_count;
     image.each_user = &listed;
-    bytes_init(&record, p->env->mem, MEM_OTHER);
-    int rc = manifest_encode_snapshot(&record, &image, &checksum);
-    if (rc < 0) {
-        bytes_free(&record);
-        return fail_encoding(t, p, rc);
-    }
+    ret->sequence = image.sequence;
+    ret->file_count = image.file_count;
+    bytes_init(&ret->record, p->env->mem, MEM_OTHER);
+    int rc = manifest_encode_snapshot(&ret->record, &image, &ret->checksum);
+    return rc < 0 ? fail_encoding(t, p, rc) : ELOQ_OK;
+}
+
+static int replace(struct task *t, struct part *p, const struct manifest_image *image)
+{
+    uint64_t size = image->record.size;
+    char path[PATH_MAX];
+    bool unknown = false;
+
     manifest_log_close(t, p);
     part_manifest_path(p, path, sizeof(path));
-    rc = whole_replace(t, p->env->io, p->files.dir, path, record.data, record.size, &unknown);
+    int rc = whole_replace(t, p->env->io, p->files.dir, path, image->record.data, size, &unknown);
     if (rc == ELOQ_OK) {
-        p->manifest_end = record.size;
-        p->snapshot_bytes = record.size;
-        p->last_checksum = checksum;
-        p->sequence = image.sequence;
-        p->terms_listed = image.file_count;
+        p->manifest_end = size;
+        p->snapshot_bytes = size;
+        p->last_checksum = image->checksum;
+        p->sequence = image->sequence;
+        p->terms_listed = image->file_count;
         p->unknown = false;
         p->env->manifest_switches++;
-        p->env->manifest_bytes += record.size;
+        p->env->manifest_bytes += size;
     } else {
         p->unknown |= unknown;
         err_part(&t->err, p->table, p->partition);
     }
-    bytes_free(&record);
+    return rc;
+}
+
+int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *s)
+{
+    struct manifest_image image;
+
+    int rc = manifest_log_encode(t, p, s, &image);
+    if (rc == ELOQ_OK)
+        rc = replace(t, p, &image);
+    bytes_free(&image.record);
     return rc;
 }
 

@@ -12,6 +12,16 @@ int manifest_log_open(struct task *t, struct part *p);
  * is set if anything may have been written. Success is the last thing it does: no suspension after
  * it. */
 int manifest_log_append(struct task *t, struct part *p, const struct manifest_log *log);
+/* A snapshot record of `s`, as a manifest or an archive of one record. */
+struct manifest_image {
+    struct bytes record;
+    uint64_t checksum;
+    struct manifest_sequence sequence;
+    uint64_t file_count; /* entries of the term section */
+};
+/* ELOQ_OK or a failure; the caller frees ret->record in any case. */
+int manifest_log_encode(struct task *t, struct part *p, const struct snapshot *s,
+                        struct manifest_image *ret);
 /* Replaces the manifest by one snapshot record of `s` (fdatasync, rename, directory fsync). On
  * failure p->unknown is set if it may have happened. */
 int manifest_log_replace(struct task *t, struct part *p, const struct snapshot *s);

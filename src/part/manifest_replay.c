@@ -379,3 +379,17 @@ int manifest_replay(struct manifest_state *s, const uint8_t *data, size_t size, 
         s->damaged_tail_at = s->valid_end;
     return check_state(s, in_place);
 }
+
+bool manifest_state_lists(const struct manifest_state *s, uint64_t file_id)
+{
+    size_t low = 0, high = s->listed_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->listed[middle] < file_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->listed_count && s->listed[low] == file_id;
+}

@@ -239,6 +239,14 @@ void page_cache_drop(struct page_cache *c, const void *owner, struct file_page p
         remove_page(c, p);
 }
 
+void page_cache_let_go(struct page_cache *c, const void *owner, struct file_page place)
+{
+    struct cached_page *p = find(c, owner, place);
+
+    if (p && p->loaded && p->pins == 0)
+        remove_page(c, p);
+}
+
 void page_cache_drop_owner(struct page_cache *c, const void *owner)
 {
     LIST_FOR(node, &c->lru)

@@ -47,6 +47,8 @@ void page_cache_insert(struct page_cache *c, const void *owner, struct file_page
                        uint8_t *data);
 /* The place is recycled: forget it. Not pinned, not loading. */
 void page_cache_drop(struct page_cache *c, const void *owner, struct file_page place);
+/* The one that needed it does not any more: forgets it unless somebody uses it. */
+void page_cache_let_go(struct page_cache *c, const void *owner, struct file_page place);
 /* The partition leaves memory: forget all of it. */
 void page_cache_drop_owner(struct page_cache *c, const void *owner);
 /* Gives up to `pages` unpinned pages back to the pool; returns how many. */

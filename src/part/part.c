@@ -117,10 +117,12 @@ uint64_t part_footprint(const struct part *p)
 
 void part_give_place(struct part *p, struct file_page place)
 {
-    page_cache_drop(p->env->cache, p, place);
-    if (p->falloc.append)
+    if (p->falloc.append) {
+        /* A restored archive may map it again, for newer readers. */
+        page_cache_let_go(p->env->cache, p, place);
         usage_gone(&p->usage, place);
-    else
+    } else {
+        page_cache_drop(p->env->cache, p, place);
         falloc_give(&p->falloc, place);
 }
 

@@ -130,5 +130,7 @@ bool part_needs_maintenance(struct part *p);
 int part_sync_pages(struct task *t, struct part *p);
 /* Fails the task with words naming the partition. */
 int part_fail(struct task *t, const struct part *p, int code, const char *what);
+/* Path of the manifest it was loaded from: the live one, or an archive. */
+void part_source_path(const struct part *p, char *path, size_t size);
 /* Path of the live manifest. */
 void part_manifest_path(const struct part *p, char *path, size_t size);

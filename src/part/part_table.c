@@ -284,6 +284,16 @@ void part_table_forget(struct task *t, struct part_table *tab, const char *table
         forget_absent(tab, slot);
 }
 
+void part_table_each(struct part_table *tab, void (*f)(struct part *p))
+{
+    struct part_slot *slot;
+    size_t at = 0;
+
+    while ((slot = map_next(&tab->slots, &at)))
+        if (slot->part)
+            f(slot->part);
+}
+
 void part_table_deinit(struct task *t, struct part_table *tab)
 {
     struct part_slot *slot;

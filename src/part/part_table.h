@@ -35,6 +35,8 @@ int part_table_acquire(struct task *t, struct part_table *tab, const char *table
 void part_table_release(struct part_table *tab, struct part *p);
 /* Evicts down to the limit; suspends. Called after release by whoever may suspend. */
 void part_table_trim(struct task *t, struct part_table *tab);
+/* Calls f for every partition in memory; it neither suspends nor closes any. */
+void part_table_each(struct part_table *tab, void (*f)(struct part *p));
 /* Closes this one unless referenced: so that it is loaded again. */
 void part_table_forget(struct task *t, struct part_table *tab, const char *table,
                        uint32_t partition);
