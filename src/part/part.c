@@ -124,6 +124,7 @@ void part_give_place(struct part *p, struct file_page place)
     } else {
         page_cache_drop(p->env->cache, p, place);
         falloc_give(&p->falloc, place);
+    }
 }
 
 int part_sync_pages(struct task *t, struct part *p)
