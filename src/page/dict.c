@@ -75,7 +75,7 @@ void dict_unref(struct dict *d)
 static void *dict_alloc(void *opaque, size_t size)
 {
     struct dict *d = opaque;
-    void *p = mem_alloc(d->mem, MEM_DICT, size);
+    void *p = mem_zalloc(d->mem, MEM_DICT, size);
     if (!p)
         d->out_of_memory = true;
     return p;
@@ -194,12 +194,13 @@ int dict_decompress(struct dict_context *c, struct dict *d, enum compression typ
     return got == plain_size ? ELOQ_OK : ELOQ_CORRUPTED;
 }
 
-/* Into memory of our own: where zstd 1.5.4 allocates it, it does not look whether it got any. */
+/* Into memory of our own: where zstd 1.5.4 allocates it, it does not look whether it got any. And
+ * into zeroed memory: it does not set the level there, by which larger values are compressed. */
 int dict_make_encoder(const struct dict *d, void **ret_memory, const void **ret_encoder)
 {
     ZSTD_compressionParameters params = ZSTD_getCParams(COMPRESS_LEVEL, 0, d->size);
     size_t size = ZSTD_estimateCDictSize_advanced(d->size, params, ZSTD_dlm_byRef);
-    void *memory = mem_alloc(d->mem, MEM_DICT, size);
+    void *memory = mem_zalloc(d->mem, MEM_DICT, size);
     if (!memory)
         return ELOQ_NO_MEMORY;
     *ret_encoder = ZSTD_initStaticCDict(memory, size, d->bytes, d->size, ZSTD_dlm_byRef,
