@@ -90,14 +90,18 @@ static void must_hold(struct run *run, unsigned k, const char *what)
         fail(what);
 }
 
-/* Which of the allowed states the store is in. */
-static unsigned find_state(struct run *run, struct allowed allowed)
+/* Which of the allowed states the store is in; -1 when the disk stops meanwhile. */
+static int find_state(struct run *run, struct allowed allowed)
 {
-    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) < 0)
+    int rc = eloq_check(run->db, script_part, on_finding, NULL, NULL);
+
+    if (rc < 0 && !sim_disk_stopped(run->disk))
         fail("check");
     for (unsigned k = allowed.acknowledged; k <= allowed.last; k++)
         if (script_holds(run, k) == 0)
-            return k;
+            return (int)k;
+    if (sim_disk_stopped(run->disk))
+        return -1;
     for (unsigned k = 0; k < SCRIPT_STATES; k++)
         if (script_holds(run, k) == 0)
             fprintf(stderr, "it is state %u, not one of %u to %u\n", k, allowed.acknowledged,
@@ -117,7 +121,7 @@ static unsigned write_batches(struct run *run, unsigned done, unsigned last)
 static void recover(struct run *run, struct allowed allowed)
 {
     must_open(run);
-    unsigned at = find_state(run, allowed);
+    unsigned at = (unsigned)find_state(run, allowed);
     if (write_batches(run, at, at + 1) != at + 1)
         fail("takes no batch");
     must_close(run);
@@ -131,18 +135,18 @@ static void recover(struct run *run, struct allowed allowed)
  * found is promised only once a batch on top of it is acknowledged. */
 static struct allowed go_on(struct run *run, struct allowed allowed, unsigned count)
 {
-    eloq_record record = { 0 };
-
-    if (script_open(run) < 0)
+    if (script_open(run) < 0) {
+        if (!sim_disk_stopped(run->disk))
+            fail("does not open");
         return allowed;
-    if (eloq_get(run->db, script_part, eloq_str("turn"), &record) >= 0) {
-        unsigned at = find_state(run, allowed);
-        unsigned done = write_batches(run, at, at + count);
+    }
+    int found = find_state(run, allowed);
+    if (found >= 0) {
+        unsigned at = (unsigned)found, done = write_batches(run, at, at + count);
         if (done > at)
             allowed.acknowledged = done;
         allowed.last = done < at + count ? done + 1 : done;
     }
-    eloq_record_free(&record);
     must_close(run);
     return allowed;
 }
@@ -196,13 +200,14 @@ static struct run new_run(const struct script *script, uint64_t n)
 
 /* ---- rows ---- */
 
-static void row_killed(const struct run *run, struct rand *r, struct allowed allowed)
+/* Stopped within `most` operations. */
+static void row_killed(const struct run *run, struct rand *r, struct allowed allowed, uint64_t most)
 {
     struct run copy = copy_run(run);
 
     begin_row("killed, restarted, power cut");
     sim_disk_kill(copy.disk);
-    sim_disk_stop_after(copy.disk, rand_below(r, 60));
+    sim_disk_stop_after(copy.disk, rand_below(r, most));
     allowed = go_on(&copy, allowed, run->script->batches - 1);
     some_cuts(&copy, r, allowed, 3);
     sim_disk_free(copy.disk);
@@ -239,7 +244,8 @@ static void rows_stopped(const struct script *script, uint64_t n)
     begin_row("power cut during recovery");
     for (int i = 0; i < 2; i++)
         cut(&run, &r, (enum sim_cut)rand_below(&r, SIM_CUTS), allowed, 1 + rand_below(&r, 30));
-    row_killed(&run, &r, allowed);
+    for (uint64_t most = 60; most > 10; most /= 2)
+        row_killed(&run, &r, allowed, most);
     if (allowed.acknowledged > 0 && rand_below(&r, 8) == 0)
         row_copied(&run, &r, allowed);
     sim_disk_free(run.disk);
@@ -275,7 +281,10 @@ static struct allowed write_through(struct run *run, struct allowed allowed)
             break;
         if (rc < 0)
             fail("does not reopen");
-        allowed.acknowledged = find_state(run, allowed);
+        int at = find_state(run, allowed);
+        if (at < 0)
+            break;
+        allowed.acknowledged = (unsigned)at;
         refused = 0;
     }
     return allowed;
