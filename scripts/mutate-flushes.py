@@ -7,7 +7,7 @@ Each entry of MUTANTS is (name, file, old text, new text); the old text must be 
 The tree (as it stands, without what git ignores) is copied, each mutant is built in the copy;
 power_test runs, and fault_test if that finds nothing, and one must fail. What survives is a hole in
 them, or a flush that is not needed there: those are in SURVIVORS, each with the reason why it is in
-the source all the same (docs/decisions/flushes-that-no-test-misses.md).
+the source all the same (docs/decisions/0007-flushes-that-no-test-misses.md).
 
 Exit 1 when one survives that should not, or fails that is said to survive.
 """
