@@ -11,15 +11,16 @@
 #include "file/name.h"
 #include "file/whole.h"
 
-#define STEP 16384 /* pages between two yields */
+#define STEP 16384       /* pages between two yields */
+#define ARCHIVE_START 64 /* bytes that tell two archives apart */
+#define ARCHIVE_TRIES 8
 
 static bool is_mapped(uint64_t value)
 {
     return (value & 7) == MAPPING_TYPE_FILE_PAGE;
 }
 
-/* The manifest to load: the live one, or an archive. */
-static void source_path(const struct part *p, char *path, size_t size)
+void part_source_path(const struct part *p, char *path, size_t size)
 {
     char name[FILE_NAME_BYTES];
 
@@ -36,7 +37,7 @@ static int fail_at(struct task *t, struct part *p, uint64_t offset, const char *
 {
     char path[PATH_MAX];
 
-    source_path(p, path, sizeof(path));
+    part_source_path(p, path, sizeof(path));
     task_fail(t, ELOQ_CORRUPTED, "damaged manifest: %s table=%s partition=%u offset=%" PRIu64, what,
               p->table, p->partition, offset);
     err_place(&t->err, path, offset);
@@ -44,14 +45,14 @@ static int fail_at(struct task *t, struct part *p, uint64_t offset, const char *
     return ELOQ_CORRUPTED;
 }
 
-/* Keeps an archive from being removed while it is open. */
+/* Opens an archive, if it is there, and keeps it from being removed or replaced. */
 static int lock_archive(struct task *t, struct part *p, const char *path)
 {
     struct io *io = p->env->io;
     int fd = io_open_file(t, io, path, IO_OPEN_READ);
 
     if (fd == -ENOENT)
-        return ELOQ_NOT_FOUND;
+        return ELOQ_OK;
     if (fd < 0)
         return io_fail(t, "open", fd, path, 0);
     int rc = io_lock(t, io, fd, IO_LOCK_SHARED);
@@ -61,6 +62,37 @@ static int lock_archive(struct task *t, struct part *p, const char *path)
     }
     p->archive_fd = fd;
     return ELOQ_OK;
+}
+
+/* Whether the locked file is the one that was read by its name: between its opening and its locking
+ * it may have been replaced. Each archive of ours begins with a checksum over a random number. */
+static int is_locked_one(struct task *t, struct part *p, const char *path, const struct bytes *file)
+{
+    uint8_t start[ARCHIVE_START];
+    int64_t got = io_read(t, p->env->io, p->archive_fd, start, sizeof(start), 0);
+
+    if (got < 0)
+        return io_fail(t, "read", got, path, 0);
+    return (size_t)got == MIN(file->size, sizeof(start))
+           && memcmp(start, file->data, (size_t)got) == 0;
+}
+
+static int read_archive(struct task *t, struct part *p, const char *path, struct bytes *ret)
+{
+    for (int tries = 0; tries < ARCHIVE_TRIES; tries++) {
+        TRY(lock_archive(t, p, path));
+        if (p->archive_fd < 0)
+            return ELOQ_NOT_FOUND;
+        int rc = whole_read(t, p->env->io, path, ret);
+        if (rc != ELOQ_OK)
+            return rc;
+        rc = is_locked_one(t, p, path, ret);
+        if (rc != 0)
+            return MIN(rc, ELOQ_OK);
+        io_close_file(t, p->env->io, p->archive_fd);
+        p->archive_fd = -1;
+    }
+    return part_fail(t, p, ELOQ_BUSY, "the archive is being replaced all the time");
 }
 
 /* A partition without a directory was never written, unless the whole store path is gone. */
@@ -104,20 +136,6 @@ static int check_absent(struct task *t, struct part *p)
     return rc;
 }
 
-static bool is_listed(const struct manifest_state *s, uint64_t file_id)
-{
-    size_t low = 0, high = s->listed_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (s->listed[middle] < file_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->listed_count && s->listed[low] == file_id;
-}
-
 static uint64_t first_not_listed(const struct manifest_state *s)
 {
     uint64_t id = 0;
@@ -141,7 +159,7 @@ static int load_page(struct task *t, struct part *p, const struct manifest_state
         return ELOQ_OK;
     }
     uint64_t file_id = pagefiles_file_id(&p->files, place);
-    if (file_id != *listed_file && !is_listed(s, file_id))
+    if (file_id != *listed_file && !manifest_state_lists(s, file_id))
         return fail_at(t, p, 0, "a page lies in a file without a term");
     *listed_file = file_id;
     int rc = mapping_edit_set(edit, page_id(id), place, &had, &old, &born);
@@ -250,11 +268,10 @@ int part_load(struct task *t, struct part *p)
 
     if (!path)
         return task_no_memory(t);
-    source_path(p, path, PATH_MAX);
+    part_source_path(p, path, PATH_MAX);
     bytes_init(&file, p->env->mem, MEM_MAPPING);
-    int rc = p->env->as_of ? lock_archive(t, p, path) : ELOQ_OK;
-    if (rc == ELOQ_OK)
-        rc = whole_read(t, p->env->io, path, &file);
+    int rc =
+        p->env->as_of ? read_archive(t, p, path, &file) : whole_read(t, p->env->io, path, &file);
     if (rc == ELOQ_NOT_FOUND && p->env->as_of == 0)
         rc = check_absent(t, p);
     else if (rc == ELOQ_OK)
