@@ -40,8 +40,11 @@ int eloq_iter_fetch_async(eloq_iter *iter, eloq_op *op)
     if (!iter)
         return error_fail(ELOQ_INVALID, "no iterator");
     TRY(arguments_op(op));
-    iter_prepare_fetch(iter, op);
-    return store_submit(iter->store, iter->shard, op);
+    TRY(iter_prepare_fetch(iter, op));
+    int rc = store_submit(iter->store, iter->shard, op);
+    if (rc != ELOQ_OK)
+        iter_fetched(iter);
+    return rc;
 }
 
 void eloq_iter_close(eloq_iter *iter)

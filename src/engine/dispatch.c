@@ -1,6 +1,7 @@
 /* engine/dispatch.c -- request kind to function. */
 #include "engine/dispatch.h"
 
+#include "engine/iter.h"
 #include "engine/run.h"
 #include "engine/stats.h"
 #include "engine/writeq.h"
@@ -23,10 +24,13 @@ static void run_job(struct task *t, struct job *job)
 
 static void refuse_job(struct job *job)
 {
+    struct request *r = request_of_job(job);
     struct err e;
 
+    if (r->kind == REQUEST_FETCH)
+        iter_fetched(r->ask.iter);
     err_set(&e, ELOQ_NO_MEMORY, __FILE__, __LINE__, "no memory for a task");
-    request_finish(request_of_job(job), ELOQ_NO_MEMORY, &e);
+    request_finish(r, ELOQ_NO_MEMORY, &e);
 }
 
 void dispatch(struct shard *s, struct request *r)

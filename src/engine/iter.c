@@ -80,24 +80,36 @@ void iter_close(eloq_iter *iter)
         free_iter(iter);
 }
 
-void iter_prepare_fetch(eloq_iter *iter, eloq_op *op)
+int iter_prepare_fetch(eloq_iter *iter, eloq_op *op)
 {
     eloq_part part = { iter->table, iter->partition };
 
+    if (atomic_exchange(&iter->fetching, true))
+        return error_fail(ELOQ_INVALID, "a fetch of this iterator is under way");
     request_init(op, REQUEST_FETCH, part)->ask.iter = iter;
     iter->started = true;
+    return ELOQ_OK;
+}
+
+void iter_fetched(eloq_iter *iter)
+{
+    atomic_store(&iter->fetching, false);
 }
 
 static int fetch(eloq_iter *iter)
 {
     eloq_op op = { 0 };
 
-    iter_prepare_fetch(iter, &op);
-    return store_call(iter->store, iter->shard, &op);
+    TRY(iter_prepare_fetch(iter, &op));
+    int rc = store_call(iter->store, iter->shard, &op);
+    iter_fetched(iter);
+    return rc;
 }
 
 int iter_next(eloq_iter *iter, eloq_item *ret)
 {
+    if (iter->is_async && atomic_load(&iter->fetching))
+        return ELOQ_FETCH;
     for (;;) {
         bool at_end = iter->at == iter->batch.size;
         if (at_end && iter->end != ELOQ_OK) {

@@ -16,7 +16,8 @@ struct eloq_iter {
     struct eloq_store *store; /* referenced */
     unsigned shard;
     bool is_async;
-    bool started; /* a fetch was submitted: the shard may know it */
+    bool started;          /* a fetch was submitted: the shard may know it */
+    _Atomic bool fetching; /* one is under way: what follows is the shard's */
     char *table;
     uint32_t partition;
     eloq_range range; /* bounds owned, behind `table` */
@@ -38,8 +39,10 @@ struct eloq_iter {
 /* Copies everything. ELOQ_OK, ELOQ_NO_MEMORY or ELOQ_CLOSED, with words in error_last(). */
 int iter_new(struct eloq_store *store, eloq_part part, const eloq_range *range, bool is_async,
              eloq_iter **ret);
-/* Makes the op a fetch of the next batch. */
-void iter_prepare_fetch(eloq_iter *iter, eloq_op *op);
+/* Makes the op a fetch of the next batch. ELOQ_INVALID while another one is under way. */
+int iter_prepare_fetch(eloq_iter *iter, eloq_op *op);
+/* It is over, or was never accepted. */
+void iter_fetched(eloq_iter *iter);
 int iter_next(eloq_iter *iter, eloq_item *ret);
 void iter_close(eloq_iter *iter);
 /* On the shard: lets go of the scan. */

@@ -64,10 +64,8 @@ static int fill(struct task *t, struct shard *s, struct eloq_iter *iter)
 }
 
 /* Answers ELOQ_OK when next can go on; how the scan ended stays with the iterator. */
-int run_fetch(struct task *t, struct shard *s, struct request *r)
+static int fetch(struct task *t, struct shard *s, struct eloq_iter *iter)
 {
-    struct eloq_iter *iter = r->ask.iter;
-
     if (iter->at < iter->batch.size || iter->end != ELOQ_OK)
         return ELOQ_OK;
     int rc = ELOQ_OK;
@@ -88,4 +86,12 @@ int run_fetch(struct task *t, struct shard *s, struct request *r)
         iter_release(s, iter);
     part_table_trim(t, &s->parts);
     return iter->batch.size > 0 ? ELOQ_OK : MIN(rc, ELOQ_OK);
+}
+
+int run_fetch(struct task *t, struct shard *s, struct request *r)
+{
+    int rc = fetch(t, s, r->ask.iter);
+
+    iter_fetched(r->ask.iter);
+    return rc;
 }
