@@ -163,7 +163,8 @@ static int remove_orphans(struct task *t, struct part *p, const struct io_names 
 
     for (size_t i = 0; i < names->count && rc >= 0; i++) {
         struct file_name name = file_name_parse(names->names[i].name);
-        if (name.kind == FILE_TMP && has_manifest) {
+        bool is_ours = strncmp(names->names[i].name, "manifest_", strlen("manifest_")) == 0;
+        if (name.kind == FILE_TMP && has_manifest && is_ours) {
             rc = remove_tmp(t, p, names->names[i].name);
         } else if (name.kind == FILE_DATA && !is_needed(p, &name)) {
             rc = pagefiles_remove(t, &p->files, name.id);
