@@ -241,7 +241,7 @@ static void overflow_of_other_type(struct victim *v)
 }
 
 ROW(page_type_of_an_overflow_page, .variants = 3, .damage = overflow_of_other_type, .key = "cbig",
-    .words = "not an overflow page", .page = OVERFLOW_3)
+    .words = "not an overflow page", .page = OVERFLOW_3, .writes_are_fine = true)
 
 static void child_unmapped(struct victim *v)
 {
@@ -317,7 +317,7 @@ static void leaves_swapped(struct victim *v)
 ROW(a_page_in_the_place_of_another, .damage = leaves_swapped, .key = "b7", .lost = { "b", "c" },
     .file = "_0", .offset = UINT64_MAX)
 
-/* ---- overflow ---- */
+/* ---- overflow: a broken value can still be replaced or deleted ---- */
 
 static void overflow_entry(struct victim *v)
 {
@@ -350,7 +350,7 @@ static void overflow_page(struct victim *v)
 }
 
 ROW(overflow_page_length_or_pointer_count_too_big, .variants = 4, .damage = overflow_page,
-    .key = "cbig", .words = "malformed overflow page", .page = OVERFLOW_3)
+    .key = "cbig", .words = "malformed overflow page", .page = OVERFLOW_3, .writes_are_fine = true)
 
 static void overflow_cycle(struct victim *v)
 {
@@ -361,7 +361,7 @@ static void overflow_cycle(struct victim *v)
 }
 
 ROW(overflow_chain_without_an_end, .damage = overflow_cycle, .key = "cbig", .page = OVERFLOW_3,
-    .file = "_0", .offset = UINT64_MAX)
+    .file = "_0", .offset = UINT64_MAX, .writes_are_fine = true)
 
 /* ---- compression ---- */
 
