@@ -93,14 +93,6 @@ static void no_write(int backend)
     ck_ok(eloq_close(db));
 }
 
-static uint64_t file_size(const char *path)
-{
-    struct stat st;
-
-    ck_assert_int_eq(stat(path, &st), 0);
-    return (uint64_t)st.st_size;
-}
-
 /* ---- the manifest ---- */
 
 static uint32_t payload_at(const struct image_file *manifest, size_t record)
