@@ -340,6 +340,39 @@ int eloq_check_async(eloq_store *store, eloq_part part,
                      void (*callback)(void *user, eloq_part part, const eloq_finding *finding),
                      void *user, eloq_checked *ret, eloq_op *op);
 
+/* ---- archives: states that are kept; append mode only (in place their pages would be recycled:
+ *      ELOQ_INVALID, as in memory) ------------------------------------------------------------ */
+
+/* Keeps the current state of a partition under a timestamp (microseconds; 0 = now). One of the same
+ * timestamp is replaced, unless somebody reads it: ELOQ_BUSY. Then the oldest go until
+ * options.num_retained_archives are left (0: none goes), except those that are being read, here or in
+ * another process. ELOQ_NOT_FOUND: the partition is absent or empty. */
+int eloq_archive(eloq_store *store, eloq_part part, uint64_t timestamp);
+int eloq_archive_async(eloq_store *store, eloq_part part, uint64_t timestamp, eloq_op *op);
+/* The same for all partitions that options.partition_filter lets pass, at one moment: no write is
+ * half in, and whoever wrote one thing before another finds that order in the archives. Empty
+ * partitions are skipped. The first failure, after all were tried; ELOQ_BUSY while another one is
+ * under way. With archive_interval_secs and num_retained_archives set this happens by itself. */
+int eloq_archive_all(eloq_store *store, uint64_t timestamp);
+int eloq_archive_all_async(eloq_store *store, uint64_t timestamp, eloq_op *op);
+
+/* Zero it before its first use, eloq_archives_free() it once. */
+typedef struct eloq_archive_list {
+    uint64_t *timestamps; /* ascending */
+    size_t count;
+} eloq_archive_list;
+
+/* The archives of a partition, in place of what the list holds. ELOQ_NOT_FOUND: no such partition.
+ * To read one, open the store with options.as_of; beside a store in use that is fine. */
+int eloq_archives(eloq_store *store, eloq_part part, eloq_archive_list *ret);
+int eloq_archives_async(eloq_store *store, eloq_part part, eloq_archive_list *ret, eloq_op *op);
+/* NULL is fine. */
+void eloq_archives_free(eloq_archive_list *list);
+/* Makes an archive the current state. The state before is archived first, so that there is a way
+ * back. Readers stay in the version they began in. ELOQ_NOT_FOUND: no such archive. */
+int eloq_restore(eloq_store *store, eloq_part part, uint64_t timestamp);
+int eloq_restore_async(eloq_store *store, eloq_part part, uint64_t timestamp, eloq_op *op);
+
 /* One counter of the store by name, summed over its shards (names: eloq_stat_names). */
 int eloq_stat(eloq_store *store, const char *name, uint64_t *ret);
 /* Names of all counters, NULL-terminated, static. */

@@ -20,6 +20,14 @@ static int deliver(struct delivery *delivery, int status)
     return status;
 }
 
+/* The hash is all there is to compare. */
+static bool same_hash(const void *value, const void *key)
+{
+    (void)value;
+    (void)key;
+    return true;
+}
+
 struct findings *findings_new(struct eloq_store *store, const struct request *r)
 {
     struct findings *f = mem_zalloc(&store->mem, MEM_RESULTS, sizeof(*f));
@@ -36,6 +44,7 @@ struct findings *findings_new(struct eloq_store *store, const struct request *r)
     f->callback = r->ask.check.callback;
     f->user = r->ask.check.user;
     f->last = &f->first;
+    map_init(&f->known, &store->mem, MEM_RESULTS, same_hash);
     f->delivery.run = deliver;
     return f;
 }
@@ -49,9 +58,23 @@ void findings_free(struct findings *f)
         next = one->next;
         mem_free(&store->mem, one);
     }
+    map_free(&f->known);
     mem_free(&store->mem, f->table);
     mem_free(&store->mem, f);
     store_unref(store);
+}
+
+bool findings_is_new(struct findings *f, const char *what, const char *path, uint64_t offset)
+{
+    uint64_t hash = hash_mix(hash_bytes(what, strlen(what)), offset);
+
+    if (path)
+        hash = hash_mix(hash, hash_bytes(path, strlen(path)));
+    if (map_get(&f->known, hash, NULL))
+        return false;
+    if (map_put(&f->known, hash, f) < 0)
+        f->no_memory = true;
+    return true;
 }
 
 static char *append(char **at, const void *data, size_t size)

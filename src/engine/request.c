@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "engine/shard.h"
+#include "engine/store.h"
 
 struct request *request_init(eloq_op *op, enum request_kind kind, eloq_part part)
 {
@@ -25,6 +25,8 @@ void request_finish(struct request *r, int rc, const struct err *e)
 {
     struct shard *s = r->ask.shard;
 
+    if (request_spans(r))
+        store_span_end(s->store);
     request_op(r)->status = rc;
     if (rc < 0) {
         eloq_part part = r->ask.part;

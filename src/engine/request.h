@@ -26,6 +26,10 @@ enum request_kind {
     REQUEST_FETCH,
     REQUEST_TABLES,
     REQUEST_CHECK,
+    REQUEST_ARCHIVE,
+    REQUEST_RESTORE,
+    REQUEST_ARCHIVES,
+    REQUEST_ARCHIVE_ALL,
     REQUEST_STAT,
     REQUEST_KINDS
 };
@@ -80,7 +84,12 @@ struct request_ask {
             void *user;
             eloq_checked *ret;
         } check;
-        struct stats *stats; /* STAT */
+        struct {
+            uint64_t timestamp;      /* 0 = now */
+            bool of_moment;          /* the state that part/cut.h keeps, not the current one */
+        } archive;                   /* ARCHIVE, RESTORE, ARCHIVE_ALL */
+        eloq_archive_list *archives; /* ARCHIVES */
+        struct stats *stats;   /* STAT */
     };
 };
 
@@ -111,6 +120,12 @@ static inline struct request *request_of_item(struct inbox_item *item)
 static inline struct request *request_of_job(struct job *job)
 {
     return container_of(job, struct request, ask.job);
+}
+
+/* Whether it needs other shards than the one it is handed to: they stay until it is answered. */
+static inline bool request_spans(const struct request *r)
+{
+    return r->kind == REQUEST_ARCHIVE_ALL;
 }
 
 /* Prepares the op; the caller fills in what it asks. */

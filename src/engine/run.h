@@ -9,8 +9,14 @@ int run_get_many(struct task *t, struct shard *s, struct request *r);
 int run_floor(struct task *t, struct shard *s, struct request *r);
 int run_fetch(struct task *t, struct shard *s, struct request *r);
 int run_tables(struct task *t, struct shard *s, struct request *r);
+int run_archives(struct task *t, struct shard *s, struct request *r);
 /* Under the partition's write slot. */
 int run_check(struct task *t, struct shard *s, struct request *r);
+int run_archive(struct task *t, struct shard *s, struct request *r);
+int run_restore(struct task *t, struct shard *s, struct request *r);
+
+/* The names of all partitions on disk, "table.7" each, in no order. */
+int tables_list(struct task *t, struct shard *s, struct io_names *ret);
 
 /* Commits a chain of write requests as one; answers each. */
 void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_item *chain,

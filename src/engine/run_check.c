@@ -1,4 +1,5 @@
-/* engine/run_check.c -- verify all there is of one partition: manifest, files, trees.
+/* engine/run_check.c -- verify all there is of one partition: manifest, files, trees; of its
+ * archives the same.
  *
  * Runs under the write slot, on the partition loaded afresh, so that what is on the disk is judged
  * and not what is in memory. */
@@ -14,6 +15,7 @@
 #include "tree/tree.h"
 
 #define TAIL_PIECE 4096
+#define WHAT_MAX 1024
 #define NOTHING  \
     (eloq_slice) \
     {            \
@@ -24,10 +26,28 @@ struct check {
     struct shard *shard;
     struct findings *findings;
     const char *dir;   /* of the partition */
-    struct part *part; /* loaded afresh, or NULL */
+    struct part *part; /* loaded afresh: what is being verified */
+    uint64_t archive;  /* its timestamp, 0 = the state that is open */
     struct io_names names;
     bool has_dir;
+    struct bitset needed; /* of names: data files of what could be loaded */
+    bool all_loaded;
 };
+
+/* Archives share most of their pages: what is wrong with one is said once. */
+static void add(struct check *c, enum eloq_severity severity, const char *what, const char *path,
+                uint64_t offset, eloq_slice from, eloq_slice to)
+{
+    char text[WHAT_MAX];
+
+    if (!findings_is_new(c->findings, what, path, offset) && c->archive != 0)
+        return;
+    if (c->archive != 0) {
+        snprintf(text, sizeof(text), "archive %" PRIu64 ": %s", c->archive, what);
+        what = text;
+    }
+    findings_add(c->findings, severity, what, path, offset, from, to);
+}
 
 /* About a file in the directory; "" is the directory itself. */
 static void note(struct check *c, enum eloq_severity severity, const char *what, const char *name)
@@ -35,7 +55,7 @@ static void note(struct check *c, enum eloq_severity severity, const char *what,
     char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s%s%s", c->dir, name[0] ? "/" : "", name);
-    findings_add(c->findings, severity, what, path, 0, NOTHING, NOTHING);
+    add(c, severity, what, path, 0, NOTHING, NOTHING);
 }
 
 /* ---- trees ---- */
@@ -56,8 +76,8 @@ static void found_in_tree(void *user, const struct tree_finding *finding)
         file = path;
         offset = pagefiles_offset(files, finding->place);
     }
-    findings_add(c->findings, finding->is_note ? ELOQ_NOTE : ELOQ_DAMAGE, finding->what, file,
-                 offset, finding->from, finding->to);
+    add(c, finding->is_note ? ELOQ_NOTE : ELOQ_DAMAGE, finding->what, file, offset, finding->from,
+        finding->to);
 }
 
 static int check_trees(struct task *t, struct check *c)
@@ -69,9 +89,11 @@ static int check_trees(struct task *t, struct check *c)
         note(c, ELOQ_NOTE, "partition is empty", "");
     int rc = tree_check(t, snapshot, found_in_tree, c, &stats);
     snapshot_unref(snapshot);
-    c->findings->counts.keys = stats.keys;
-    c->findings->counts.pages =
-        stats.leaves + stats.index_pages + stats.overflow_pages + stats.ttl_pages;
+    if (c->archive == 0) {
+        c->findings->counts.keys = stats.keys;
+        c->findings->counts.pages =
+            stats.leaves + stats.index_pages + stats.overflow_pages + stats.ttl_pages;
+    }
     return rc;
 }
 
@@ -106,7 +128,7 @@ static int check_tail(struct task *t, struct check *c)
     char path[PATH_MAX];
     int rc = 0;
 
-    part_manifest_path(c->part, path, sizeof(path));
+    part_source_path(c->part, path, sizeof(path));
     int fd = io_open_file(t, io, path, IO_OPEN_READ);
     if (fd < 0)
         return io_fail(t, "open", fd, path, 0);
@@ -114,9 +136,8 @@ static int check_tail(struct task *t, struct check *c)
     if (size < 0)
         rc = io_fail(t, "size", size, path, 0);
     else if ((uint64_t)size > end && (rc = is_zero(t, io, fd, end, (uint64_t)size, path)) >= 0)
-        findings_add(c->findings, ELOQ_NOTE,
-                     rc ? "manifest has a zero tail" : "manifest has a damaged tail", path, end,
-                     NOTHING, NOTHING);
+        add(c, ELOQ_NOTE, rc ? "manifest has a zero tail" : "manifest has a damaged tail", path,
+            end, NOTHING, NOTHING);
     (void)io_close_file(t, io, fd); /* it was only read */
     return MIN(rc, ELOQ_OK);
 }
@@ -145,7 +166,7 @@ static int use_file(void *user, struct page_id id, uint64_t value)
     return 0;
 }
 
-/* Names what the snapshot does not need, and misses what it needs. */
+/* Data files that its pages are in: those that are not there. */
 static int check_references(struct task *t, struct check *c)
 {
     struct used_files used = { .shift = c->part->files.shift };
@@ -153,24 +174,33 @@ static int check_references(struct task *t, struct check *c)
 
     bitset_init(&used.ids, &c->shard->store->mem, MEM_RESULTS);
     mapping_each(&c->part->current->map, use_file, &used);
-    for (size_t i = 0; i < c->names.count && !used.no_memory; i++) {
+    int rc =
+        used.no_memory || bitset_grow(&c->needed, c->names.count) < 0 ? task_no_memory(t) : ELOQ_OK;
+    for (size_t i = 0; i < c->names.count && rc == ELOQ_OK; i++) {
         struct file_name file = file_name_parse(c->names.names[i].name);
-        if (file.kind != FILE_DATA)
+        if (file.kind != FILE_DATA || file.id >= used.ids.size || !bitset_has(&used.ids, file.id)
+            || terms_get(&c->part->files.terms, file.id) != file.term)
             continue;
-        bool is_used = file.id < used.ids.size && bitset_has(&used.ids, file.id)
-                       && terms_get(&c->part->files.terms, file.id) == file.term;
-        if (is_used)
-            bitset_remove(&used.ids, file.id);
-        else
-            note(c, ELOQ_NOTE, "data file is not referenced", c->names.names[i].name);
+        bitset_remove(&used.ids, file.id);
+        bitset_add(&c->needed, i);
     }
-    uint64_t id = used.no_memory ? BITSET_NONE : bitset_next(&used.ids, 0);
+    uint64_t id = rc == ELOQ_OK ? bitset_next(&used.ids, 0) : BITSET_NONE;
     for (; id != BITSET_NONE; id = bitset_next(&used.ids, id + 1)) {
         file_name_data(name, id, terms_get(&c->part->files.terms, id));
         note(c, ELOQ_DAMAGE, "data file is missing", name);
     }
     bitset_free(&used.ids);
-    return used.no_memory ? task_no_memory(t) : ELOQ_OK;
+    return rc;
+}
+
+/* Data files that nothing needs. Of what cannot be read nobody knows what it needs. */
+static void note_unreferenced(struct check *c)
+{
+    for (size_t i = 0; i < c->names.count && c->all_loaded; i++) {
+        const char *name = c->names.names[i].name;
+        if (file_name_parse(name).kind == FILE_DATA && !bitset_has(&c->needed, i))
+            note(c, ELOQ_NOTE, "data file is not referenced", name);
+    }
 }
 
 static int look_at_names(struct task *t, struct check *c)
@@ -199,25 +229,63 @@ static int check_loaded(struct task *t, struct check *c)
     return check_trees(t, c);
 }
 
-static int check_partition(struct task *t, struct check *c, eloq_part part)
+/* The state that this environment opens: ELOQ_NOT_FOUND when there is none. */
+static int check_state(struct task *t, struct check *c, struct part_env *env, eloq_part part)
 {
-    int rc = look_at_names(t, c);
-    if (rc != ELOQ_OK)
-        return rc;
-    rc = part_open(t, &c->shard->env, part.table, part.partition, false, &c->part);
+    int rc = part_open(t, env, part.table, part.partition, false, &c->part);
+
     if (rc == ELOQ_CORRUPTED) {
-        findings_add(c->findings, ELOQ_DAMAGE, t->err.text, t->err.path[0] ? t->err.path : c->dir,
-                     t->err.offset, NOTHING, NOTHING);
-        return ELOQ_OK;
-    }
-    if (rc == ELOQ_NOT_FOUND && c->has_dir && c->shard->env.as_of == 0) {
-        note(c, ELOQ_NOTE, "first commit did not finish", "");
+        c->all_loaded = false;
+        add(c, ELOQ_DAMAGE, t->err.text, t->err.path[0] ? t->err.path : c->dir, t->err.offset,
+            NOTHING, NOTHING);
         return ELOQ_OK;
     }
     if (rc != ELOQ_OK)
         return rc;
     rc = check_loaded(t, c);
     part_close(t, c->part);
+    return rc;
+}
+
+/* Each is opened as somebody who reads it would. */
+static int check_archives(struct task *t, struct check *c, eloq_part part)
+{
+    struct part_env *env = arena_alloc(&t->arena, sizeof(*env));
+    int rc = env ? ELOQ_OK : task_no_memory(t);
+
+    for (size_t i = 0; i < c->names.count && rc == ELOQ_OK; i++) {
+        struct file_name file = file_name_parse(c->names.names[i].name);
+        if (file.kind != FILE_ARCHIVE)
+            continue;
+        *env = c->shard->env;
+        env->as_of = c->archive = file.timestamp;
+        env->read_only = true;
+        env->wants_maintenance = NULL;
+        rc = check_state(t, c, env, part);
+        if (rc == ELOQ_NOT_FOUND) /* another owner's: not known by this name */
+            rc = ELOQ_OK;
+        c->shard->env.pages_read = env->pages_read;
+    }
+    c->archive = 0;
+    return rc;
+}
+
+static int check_partition(struct task *t, struct check *c, eloq_part part)
+{
+    struct part_env *env = &c->shard->env;
+
+    int rc = look_at_names(t, c);
+    if (rc != ELOQ_OK)
+        return rc;
+    rc = check_state(t, c, env, part);
+    if (rc == ELOQ_NOT_FOUND && c->has_dir && env->as_of == 0) {
+        note(c, ELOQ_NOTE, "first commit did not finish", "");
+        return ELOQ_OK;
+    }
+    if (rc == ELOQ_OK && env->append && env->as_of == 0)
+        rc = check_archives(t, c, part);
+    if (rc == ELOQ_OK && env->as_of == 0)
+        note_unreferenced(c);
     return rc;
 }
 
@@ -243,17 +311,15 @@ int run_check(struct task *t, struct shard *s, struct request *r)
 {
     struct eloq_store *store = s->store;
     eloq_part part = r->ask.part;
-    const char *store_path = store->files.paths[part.partition % store->files.path_count];
-    size_t dir_bytes = strlen(store_path) + strlen(part.table) + 13;
-    struct check c = { .shard = s };
+    struct check c = { .shard = s, .all_loaded = true };
 
-    char *dir = arena_alloc(&t->arena, dir_bytes);
-    if (!dir || !(c.findings = findings_new(store, r)))
+    c.dir = store_files_part_dir(&store->files, part, &t->arena);
+    if (!c.dir || !(c.findings = findings_new(store, r)))
         return task_no_memory(t);
-    snprintf(dir, dir_bytes, "%s/%s.%" PRIu32, store_path, part.table, part.partition);
-    c.dir = dir;
     io_names_init(&c.names, &store->mem);
+    bitset_init(&c.needed, &store->mem, MEM_RESULTS);
     int rc = check_partition(t, &c, part);
+    bitset_free(&c.needed);
     io_names_free(&c.names);
     return finish(t, &c, r, rc);
 }

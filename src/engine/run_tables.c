@@ -83,17 +83,22 @@ static int list_path(struct task *t, struct shard *s, uint32_t index, struct io_
     return MIN(rc, ELOQ_OK);
 }
 
+int tables_list(struct task *t, struct shard *s, struct io_names *ret)
+{
+    for (uint32_t i = 0; i < s->store->files.path_count; i++)
+        TRY(list_path(t, s, i, ret));
+    return ELOQ_OK;
+}
+
 int run_tables(struct task *t, struct shard *s, struct request *r)
 {
     struct eloq_store *store = s->store;
     struct found *f = mem_zalloc(&store->mem, MEM_RESULTS, sizeof(*f));
-    int rc = ELOQ_OK;
 
     if (!f)
         return task_no_memory(t);
     io_names_init(&f->names, &store->mem);
-    for (uint32_t i = 0; i < store->files.path_count && rc == ELOQ_OK; i++)
-        rc = list_path(t, s, i, &f->names);
+    int rc = tables_list(t, s, &f->names);
     if (rc < 0) {
         io_names_free(&f->names);
         mem_free(&store->mem, f);

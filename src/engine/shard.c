@@ -76,6 +76,7 @@ int shard_open(struct shard *s, struct eloq_store *store, unsigned index)
 
 void shard_close(struct shard *s)
 {
+    archiver_stop(s);
     wait_wake_all(&s->closing);
     while (!s->closed || s->sched.active > 0)
         shard_step(s, UINT64_MAX);
@@ -189,9 +190,11 @@ static void answer_finished(struct shard *s)
     s->finished_head = s->finished_tail = NULL;
     while (item) {
         struct request *r = request_of_item(item);
+        bool item_was_counted = item->counted; /* else it is the store's own */
         item = item->next;
         s->running--;
-        inbox_done(&s->inbox);
+        if (item_was_counted)
+            inbox_done(&s->inbox);
         eloq_queue *queue = request_op(r)->queue;
         if (queue)
             queue_push(queue, r);

@@ -13,6 +13,7 @@
 #include "coro/inbox.h"
 #include "coro/sched.h"
 #include "coro/wait.h"
+#include "engine/archive_all.h"
 #include "engine/request.h"
 #include "file/fdcache.h"
 #include "page/dict.h"
@@ -39,6 +40,7 @@ struct shard {
     struct map writeqs; /* partitions with writes under way (engine/writeq.h) */
     struct list iters;  /* iterators with a snapshot */
     struct log_limit clean_limit;
+    struct archiver archiver;
 
     struct list waiting; /* jobs for which there was no task */
     size_t tasks, tasks_max;

@@ -36,6 +36,9 @@ struct eloq_store;
     COUNTER(page_cache_misses)    \
     COUNTER(page_cache_evictions) \
     COUNTER(page_cache_pages)     \
+    COUNTER(archives_made)        \
+    COUNTER(archives_removed)     \
+    COUNTER(restores)             \
     COUNTER(open_files)           \
     COUNTER(partitions_loaded)    \
     COUNTER(partition_loads)      \

@@ -48,6 +48,7 @@ void store_unref(eloq_store *store)
         return;
     mem_free(&store->mem, store->shards);
     DCHECK(atomic_load(&store->mem.total) == 0); /* nothing was leaked */
+    pthread_cond_destroy(&store->spanned);
     pthread_cond_destroy(&store->started);
     pthread_mutex_destroy(&store->life);
     free(store);
@@ -183,6 +184,7 @@ static eloq_store *new_shell(const struct store_seams *seams)
     atomic_init(&store->state, STORE_OPEN);
     pthread_mutex_init(&store->life, NULL);
     pthread_cond_init(&store->started, NULL);
+    pthread_cond_init(&store->spanned, NULL);
     if (seams)
         store->seams = *seams;
     store->clock = store->seams.clock ? *store->seams.clock : clock_system;
@@ -226,6 +228,7 @@ int store_open(const eloq_options *options, const struct store_seams *seams, elo
         store_unref(store);
         return rc;
     }
+    archiver_start(store);
     *ret = store;
     return ELOQ_OK;
 }
@@ -240,6 +243,30 @@ static void close_doors(eloq_store *store)
         inbox_close(&store->shards[i].inbox);
     while (atomic_load(&store->inside) > 0)
         sched_yield();
+}
+
+void store_span_begin(eloq_store *store)
+{
+    pthread_mutex_lock(&store->life);
+    store->spanning++;
+    pthread_mutex_unlock(&store->life);
+}
+
+void store_span_end(eloq_store *store)
+{
+    pthread_mutex_lock(&store->life);
+    if (--store->spanning == 0)
+        pthread_cond_broadcast(&store->spanned);
+    pthread_mutex_unlock(&store->life);
+}
+
+/* Shards still send each other notes: they end together or not at all. */
+static void wait_spanning(eloq_store *store)
+{
+    pthread_mutex_lock(&store->life);
+    while (store->spanning > 0)
+        pthread_cond_wait(&store->spanned, &store->life);
+    pthread_mutex_unlock(&store->life);
 }
 
 int store_close(eloq_store *store)
@@ -261,6 +288,7 @@ int store_close(eloq_store *store)
         shard_close(&store->shards[0]);
         store_host_close(store);
     } else {
+        wait_spanning(store);
         stop_threads(store, store->shard_count);
     }
     close_rest(store);

@@ -35,8 +35,9 @@ struct eloq_store {
     _Atomic int refs;
     _Atomic int state;
     _Atomic size_t inside; /* threads in store_submit */
-    pthread_mutex_t life;  /* shard.gone; start of the threads */
-    pthread_cond_t started;
+    pthread_mutex_t life;  /* shard.gone; start of the threads; spanning */
+    pthread_cond_t started, spanned;
+    size_t spanning;       /* requests that are for several shards */
 
     struct mem mem;
     struct log log;
@@ -70,6 +71,10 @@ static inline unsigned store_shard_of(const eloq_store *store, uint32_t partitio
 int store_submit(eloq_store *store, unsigned shard, eloq_op *op);
 /* The same, then waits for the answer; it is op->status, which is returned. Waits for room too. */
 int store_call(eloq_store *store, unsigned shard, eloq_op *op);
+
+/* While one is under way no shard ends. Any thread. */
+void store_span_begin(eloq_store *store);
+void store_span_end(eloq_store *store);
 
 /* Host-driven (engine/store_host.c). */
 int store_run(eloq_store *store, int wait_ms);

@@ -422,3 +422,14 @@ void store_files_close(struct task *t, struct io *io, struct store_files *f)
         f->fds[i] = -1;
     }
 }
+
+char *store_files_part_dir(const struct store_files *f, eloq_part part, struct arena *a)
+{
+    const char *path = f->paths[part.partition % f->path_count];
+    size_t bytes = strlen(path) + strlen(part.table) + sizeof("/.4294967295");
+    char *dir = arena_alloc(a, bytes);
+
+    if (dir)
+        snprintf(dir, bytes, "%s/%s.%" PRIu32, path, part.table, part.partition);
+    return dir;
+}

@@ -36,4 +36,6 @@ void store_files_deinit(struct store_files *f);
  * for store_files_close. */
 int store_files_open(struct task *t, struct io *io, struct store_files *f,
                      const struct store_files_want *want, eloq_format *ret);
+/* Path of a partition's directory, or NULL when there is no memory. */
+char *store_files_part_dir(const struct store_files *f, eloq_part part, struct arena *a);
 void store_files_close(struct task *t, struct io *io, struct store_files *f);

@@ -19,12 +19,17 @@ static void leave(eloq_store *store)
 
 static int push(eloq_store *store, unsigned shard, eloq_op *op, bool wait)
 {
-    int rc = ELOQ_CLOSED;
+    struct request *r = request_of(op);
+    bool spans = request_spans(r);
 
-    if (enter(store)) {
-        rc = inbox_push(&store->shards[shard].inbox, &request_of(op)->item, wait);
-        leave(store);
-    }
+    if (!enter(store))
+        return ELOQ_CLOSED;
+    if (spans)
+        store_span_begin(store);
+    int rc = inbox_push(&store->shards[shard].inbox, &r->item, wait);
+    if (spans && rc != ELOQ_OK)
+        store_span_end(store);
+    leave(store);
     return rc;
 }
 

@@ -65,6 +65,13 @@ static struct inbox_item *gather(struct writeq *q, size_t *ret_count)
     return &first->item;
 }
 
+/* Requests that have the write slot for themselves. */
+static int (*const alone[REQUEST_KINDS])(struct task *t, struct shard *s, struct request *r) = {
+    [REQUEST_CHECK] = run_check,
+    [REQUEST_ARCHIVE] = run_archive,
+    [REQUEST_RESTORE] = run_restore,
+};
+
 static void run_queue(struct task *t, struct job *job)
 {
     struct writeq *q = container_of(job, struct writeq, job);
@@ -82,7 +89,7 @@ static void run_queue(struct task *t, struct job *job)
             more = 1;
         } else {
             struct request *r = pop(q);
-            int rc = run_check(t, s, r);
+            int rc = alone[r->kind](t, s, r);
             request_finish(r, rc, &t->err);
         }
         if (q->head)

@@ -7,7 +7,7 @@ _eloqstore_tables() {
 
 _eloqstore() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='put get del floor scan count load dump tables stat check page manifest help'
+    local commands='put get del floor scan count load dump tables stat check archive archives restore page manifest help'
     local globals='--store --config --set --io-backend --as-of --hex --json --quiet --version'
     local command='' at=0 i
     local -a _eloqstore_globals=()
@@ -59,6 +59,7 @@ _eloqstore() {
         load) options='--format --batch --skip --sync-each --ack' ;;
         dump) options='--format --expired' ;;
         tables) options='--count' ;;
+        archive) options='--timestamp' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$cur")
     elif ((COMP_CWORD == at + 1)); then

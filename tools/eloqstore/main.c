@@ -48,6 +48,17 @@ const struct command cli_commands[] = {
       "One line per damage: damage, table.partition, file, offset, what. Exit 1: there is damage.\n"
       "Notes (leftover files and the like) go to standard error and are no damage.\n",
       cmd_check },
+    { "archive", "[TABLE] [--timestamp US]", "keep the present state of a partition, or of all",
+      "Without TABLE: all partitions, at one moment. Prints the timestamp, by default the present\n"
+      "time. Read one with --as-of TIMESTAMP. Append mode only (-o data_append_mode=true).\n"
+      "-o num_retained_archives=N removes all but the newest N. Exit 1: there is nothing to keep.\n",
+      cmd_archive },
+    { "archives", "[TABLE]", "list the archives of a partition, or of all",
+      "Prints table.partition and the timestamp, ascending.\n", cmd_archives },
+    { "restore", "TABLE TIMESTAMP", "make an archive the present state",
+      "The state before is archived first, so restoring that one goes forward again.\n"
+      "Exit 1: there is no such archive.\n",
+      cmd_restore },
     { "page", "TABLE ID", "show a page by its logical id", "", cmd_page },
     { "manifest", "TABLE", "show the records of a partition's manifest", "", cmd_manifest },
     { "help", "[COMMAND]", "this text, or more about a command", "", cmd_help },
