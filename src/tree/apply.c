@@ -144,7 +144,7 @@ static int apply_leaves(struct applier *a, struct tree_op *ops, size_t count)
         ops += used;
         count -= used;
     }
-    return ELOQ_OK;
+    return leaf_stream_end(a); /* its last word about what the index must hold */
 }
 
 int applier_init(struct applier *a, struct task *t, struct wtx *w, enum tree_kind kind,

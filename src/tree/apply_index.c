@@ -16,6 +16,7 @@ struct children {
     struct child *items;
     size_t count, capacity;
     bool append; /* the last one is new: the tree grows at its end, so leave pages full */
+    eloq_slice lower, upper; /* bounds of the page that move; empty = they stay */
 };
 
 static int add_child(struct applier *a, struct children *list, eloq_slice separator,
@@ -141,39 +142,155 @@ static int build_root(struct applier *a, struct children *list, bool above_leave
     return rc;
 }
 
+/* Whether an index page below `id`, itself included, along its right or left edge cannot be read.
+ * `level` is that of `id`. */
+static int is_edge_damaged(struct applier *a, struct page_id id, uint32_t level, bool right,
+                           bool *ret)
+{
+    struct arena_mark mark = arena_mark(&a->leaf);
+    uint8_t *keys = arena_alloc(&a->leaf, 2 * (size_t)a->shape->page_bytes);
+    int rc = keys ? ELOQ_OK : task_no_memory(a->t);
+    for (; level > 0 && rc == ELOQ_OK; level--) {
+        struct cached_page *page;
+        struct index index;
+        struct index_found found;
+        rc = pages_pin_index(a->t, a->w->base, id, &page);
+        if (rc < 0)
+            break;
+        rc = index_open(&index, page->data, a->shape->page_bytes);
+        if (rc == ELOQ_OK && right)
+            rc = index_seek(&index, eloq_bytes(NULL, 0), true, keys, &found);
+        if (rc == ELOQ_OK)
+            id = right ? found.child : index.leftmost;
+        page_cache_unpin(a->w->part->env->cache, page);
+    }
+    arena_reset(&a->leaf, mark);
+    *ret = rc == ELOQ_CORRUPTED;
+    return *ret ? ELOQ_OK : rc;
+}
+
+/* An index page's children while changes are merged in. */
+struct merging {
+    struct applier *a;
+    uint32_t level; /* of the page */
+    const struct child_change *changes;
+    size_t left; /* of changes */
+    struct children *list;
+    struct page_id last; /* the old child that stayed last */
+    eloq_slice bound;    /* where the next child is to begin; empty: where it does */
+    bool has_gap;        /* a child before the next one went */
+};
+
+static bool is_next(const struct merging *m, struct page_id child, enum change_kind kind)
+{
+    return m->left > 0 && m->changes->anchor.n == child.n && m->changes->kind == kind;
+}
+
+static const struct child_change *take_change(struct merging *m)
+{
+    m->left--;
+    return m->changes++;
+}
+
+/* A child went: its keys fall to the one before, or if there is none in this page to the next one.
+ */
+static int child_gone(struct merging *m, eloq_slice separator, eloq_slice bound)
+{
+    bool is_damaged = false;
+    m->has_gap = true;
+    if (bound.size == 0 && m->bound.size == 0 && m->level > 1 && m->list->count > 0)
+        TRY(is_edge_damaged(m->a, m->last, m->level - 1, true, &is_damaged));
+    if (is_damaged) {
+        bound = eloq_bytes(arena_copy(&m->a->keep, separator.data, separator.size), separator.size);
+        if (!bound.data)
+            return task_no_memory(m->a->t);
+    }
+    if (bound.size != 0)
+        m->bound = bound;
+    return ELOQ_OK;
+}
+
+/* A child stays, or was kept back by nothing but its bound. */
+static int child_stays(struct merging *m, eloq_slice separator, struct page_id child)
+{
+    bool is_damaged = false;
+    separator.data = arena_copy(&m->a->keep, separator.data, separator.size);
+    if (!separator.data)
+        return task_no_memory(m->a->t);
+    if (m->has_gap && m->bound.size == 0 && m->level > 1 && m->list->count == 0)
+        TRY(is_edge_damaged(m->a, child, m->level - 1, false, &is_damaged));
+    if (is_damaged)
+        m->bound = separator;
+    if (m->bound.size != 0 && m->list->count == 0)
+        m->list->lower = m->bound;
+    else if (m->bound.size != 0)
+        separator = m->bound;
+    m->bound = eloq_bytes(NULL, 0);
+    m->has_gap = false;
+    m->last = child;
+    return add_child(m->a, m->list, separator, child);
+}
+
+static int merge_child(struct merging *m, eloq_slice separator, struct page_id child)
+{
+    m->list->append = false;
+    if (is_next(m, child, CHANGE_BEFORE))
+        m->bound = take_change(m)->separator;
+    if (is_next(m, child, CHANGE_CHILD) && m->changes->added.n == NO_PAGE)
+        return child_gone(m, separator, take_change(m)->separator);
+    TRY(child_stays(m, separator, child));
+    while (is_next(m, child, CHANGE_CHILD)) {
+        const struct child_change *change = take_change(m);
+        TRY(add_child(m->a, m->list, change->separator, change->added));
+        m->list->append = true;
+    }
+    if (is_next(m, child, CHANGE_BEHIND))
+        m->bound = take_change(m)->separator;
+    return ELOQ_OK;
+}
+
 /* The old children of an index page with the changes merged in. Separators are copied to a->keep,
  * since some may go up. `page` is a copy of it. */
-static int merge_children(struct applier *a, struct page_id id, const uint8_t *page,
-                          bool above_leaves, const struct child_change *changes, size_t count,
-                          struct children *ret)
+static int merge_children(struct applier *a, struct page_id id, const uint8_t *page, uint32_t level,
+                          const struct child_change *changes, size_t count, struct children *ret)
 {
+    struct merging m = { .a = a, .level = level, .changes = changes, .left = count, .list = ret };
     struct index index;
     struct index_cursor cursor;
-    if (index_open(&index, page, a->shape->page_bytes) < 0 || index.above_leaves != above_leaves)
+    if (index_open(&index, page, a->shape->page_bytes) < 0 || index.above_leaves != (level == 1))
         return pages_fail(a->t, a->w->base, id, "malformed index page");
     index_cursor_init(&cursor, &index, a->key_buffer);
-    size_t done = 0;
     int rc;
-    while ((rc = index_next(&cursor)) == ELOQ_OK) {
-        bool is_here = done < count && changes[done].anchor.n == cursor.child.n;
-        ret->append = false;
-        if (is_here && changes[done].added.n == NO_PAGE) {
-            done++;
-            continue;
-        }
-        eloq_slice separator = cursor.separator;
-        separator.data = arena_copy(&a->keep, separator.data, separator.size);
-        if (!separator.data)
-            return task_no_memory(a->t);
-        TRY(add_child(a, ret, separator, cursor.child));
-        for (; done < count && changes[done].anchor.n == cursor.child.n; done++) {
-            TRY(add_child(a, ret, changes[done].separator, changes[done].added));
-            ret->append = true;
-        }
-    }
-    if (rc < 0 || done < count)
+    while ((rc = index_next(&cursor)) == ELOQ_OK)
+        TRY(merge_child(&m, cursor.separator, cursor.child));
+    if (rc < 0 || m.left > 0)
         return pages_fail(a->t, a->w->base, id, "malformed index page");
+    ret->upper = m.bound;
     return ELOQ_OK;
+}
+
+/* Notes in `up` what the rebuilt page means for the one above it. */
+static int note_rebuilt(struct applier *a, const struct child_change *like,
+                        const struct children *children, const struct children *pages,
+                        struct child_changes *up)
+{
+    struct child_change change = *like;
+    if (children->lower.size != 0) {
+        change.kind = CHANGE_BEFORE;
+        change.separator = children->lower;
+        TRY(child_changes_add(a, up, &change));
+    }
+    change.kind = CHANGE_CHILD;
+    for (size_t i = 1; i < pages->count; i++) {
+        change.added = pages->items[i].id;
+        change.separator = pages->items[i].separator;
+        TRY(child_changes_add(a, up, &change));
+    }
+    if (children->upper.size == 0)
+        return ELOQ_OK;
+    change.kind = CHANGE_BEHIND;
+    change.separator = children->upper;
+    return child_changes_add(a, up, &change);
 }
 
 int index_rebuild(struct applier *a, uint32_t level, const struct child_change *changes,
@@ -187,7 +304,7 @@ int index_rebuild(struct applier *a, uint32_t level, const struct child_change *
     if (rc >= 0)
         rc = pages_copy_index(a->t, a->w->base, id, page);
     if (rc >= 0)
-        rc = merge_children(a, id, page, level == 1, changes, count, &children);
+        rc = merge_children(a, id, page, level, changes, count, &children);
     wtx_drop_page(a->w, page);
 
     struct child_change change = {
@@ -195,17 +312,15 @@ int index_rebuild(struct applier *a, uint32_t level, const struct child_change *
     };
     if (rc >= 0 && children.count == 0) {
         rc = wtx_free_page(a->t, a->w, id);
+        change.separator = children.upper;
         if (rc >= 0 && at > 0)
             rc = child_changes_add(a, up, &change);
         else if (rc >= 0)
             a->w->root[a->kind] = page_id(NO_PAGE);
     } else if (rc >= 0) {
         rc = write_pages(a, level == 1, &children, id, &pages);
-        for (size_t i = 1; i < pages.count && rc >= 0 && at > 0; i++) {
-            change.added = pages.items[i].id;
-            change.separator = pages.items[i].separator;
-            rc = child_changes_add(a, up, &change);
-        }
+        if (rc >= 0 && at > 0)
+            rc = note_rebuilt(a, &change, &children, &pages, up);
         if (rc >= 0 && at == 0 && pages.count > 1) {
             rc = build_root(a, &pages, false);
             pages.items = NULL;

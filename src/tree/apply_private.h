@@ -20,13 +20,21 @@
 #include "tree/descend.h"
 #include "tree/tree.h"
 
-/* A child of an index page that went, or came to stand behind `anchor`. */
+/* A child of an index page that went, or came to stand behind `anchor`.
+ *
+ * The keys of one that went fall to a neighbour, left or right as the tree likes. If one of them is
+ * damaged they must fall to the other, or they would share its fate: then `separator` says where
+ * the bound between the two is to be. It may belong into a page further up: CHANGE_BEFORE and
+ * CHANGE_BEHIND move the bounds of an anchor that stays. On one anchor they come in this order:
+ * CHANGE_BEFORE, the others, CHANGE_BEHIND. */
+enum change_kind { CHANGE_CHILD, CHANGE_BEFORE, CHANGE_BEHIND };
 struct child_change {
+    enum change_kind kind;
     const struct page_id *path; /* index pages above, root first; NULL for a new tree */
     uint32_t depth;             /* of path */
     struct page_id anchor;      /* an old child of the page at this level; NO_PAGE: a new tree */
     struct page_id added;       /* NO_PAGE: the anchor itself is gone */
-    eloq_slice separator;       /* of the added child */
+    eloq_slice separator;       /* of the added child; or the bound, empty: as it comes */
 };
 
 struct child_changes {
@@ -54,6 +62,10 @@ struct leaf_stream {
     struct page_id before;   /* without a tail: what the next page's previous link will be */
     struct page_id last_old; /* the old leaf consumed last */
     struct page_id old_next; /* and the leaf that followed it */
+
+    size_t gone;                       /* leaves that went since the last page of this run */
+    eloq_slice gone_lower, gone_upper; /* their bounds together */
+    bool is_left_damaged;              /* the leaf before them */
 };
 
 /* Pages made of one old leaf. See leaf_pack.c. */

@@ -52,6 +52,8 @@ static int close_run(struct applier *a)
     TRY(read_neighbour(a, id, &page, &leaf));
     if (!page) {
         s->active = false;
+        if (s->gone > 0) /* the keys of those that went stay out of it */
+            a->changes.items[a->changes.count - 1].separator = s->gone_upper;
         return s->tail ? put_tail(a, id) : ELOQ_OK;
     }
     if (leaf.prev.n != s->last_old.n) {
@@ -64,6 +66,7 @@ static int close_run(struct applier *a)
     s->tail_id = id;
     s->last_old = id;
     s->old_next = leaf.next;
+    s->gone = 0;
     return rc;
 }
 
@@ -79,6 +82,7 @@ static int begin(struct applier *a, const struct touched *leaf)
     } else {
         s->active = true;
         s->before = leaf->prev;
+        s->gone = 0;
     }
     s->last_old = leaf->id;
     s->old_next = leaf->next;
@@ -94,11 +98,36 @@ int leaf_stream_push(struct applier *a, const struct touched *leaf, bool is_firs
         wtx_drop_page(a->w, page);
         return rc;
     }
+    s->gone = 0;
     leaf_set_prev(page, s->tail ? s->tail_id : s->before);
     rc = s->tail ? put_tail(a, id) : ELOQ_OK;
     s->tail = page;
     s->tail_id = id;
     return rc;
+}
+
+/* Takes in the leaf before one that vanished, to be relinked: it becomes the tail, if it can be
+ * read. */
+static int take_before(struct applier *a, const struct touched *leaf)
+{
+    struct leaf_stream *s = &a->stream;
+    struct leaf neighbour;
+    uint8_t *page = NULL;
+    TRY(read_neighbour(a, s->before, &page, &neighbour));
+    if (page && neighbour.next.n != leaf->id.n) {
+        wtx_drop_page(a->w, page);
+        return pages_fail(a->t, a->w->base, s->before, "data page's next link is wrong");
+    }
+    s->tail = page;
+    s->tail_id = s->before;
+    s->is_left_damaged = !page;
+    return ELOQ_OK;
+}
+
+static int keep_bound(struct applier *a, eloq_slice key, eloq_slice *ret)
+{
+    *ret = eloq_bytes(arena_copy(&a->keep, key.data, key.size), key.size);
+    return ret->data ? ELOQ_OK : task_no_memory(a->t);
 }
 
 int leaf_stream_removed(struct applier *a, const struct touched *leaf)
@@ -107,19 +136,17 @@ int leaf_stream_removed(struct applier *a, const struct touched *leaf)
     struct child_change change = {
         .path = leaf->path, .depth = leaf->depth, .anchor = leaf->id, .added = page_id(NO_PAGE)
     };
-    TRY(child_changes_add(a, &a->changes, &change));
     TRY(begin(a, leaf));
-    if (!s->tail && s->before.n != NO_PAGE) {
-        struct leaf neighbour;
-        uint8_t *page = NULL;
-        TRY(read_neighbour(a, s->before, &page, &neighbour));
-        if (page && neighbour.next.n != leaf->id.n) {
-            wtx_drop_page(a->w, page);
-            return pages_fail(a->t, a->w->base, s->before, "data page's next link is wrong");
-        }
-        s->tail = page;
-        s->tail_id = s->before;
+    if (s->gone++ == 0) {
+        s->is_left_damaged = false;
+        TRY(keep_bound(a, leaf->lower, &s->gone_lower));
+        if (!s->tail && s->before.n != NO_PAGE)
+            TRY(take_before(a, leaf));
     }
+    TRY(keep_bound(a, leaf->upper, &s->gone_upper));
+    if (s->is_left_damaged)
+        change.separator = s->gone_lower;
+    TRY(child_changes_add(a, &a->changes, &change));
     return wtx_free_page(a->t, a->w, leaf->id);
 }
 

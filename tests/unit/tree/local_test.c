@@ -205,15 +205,29 @@ static void found(void *user, const struct tree_finding *f)
     w->foreign++;
 }
 
+/* Where no leaf is left beyond the damaged one, its range reaches to the end. */
+static bool is_edge(const struct world *w, int i)
+{
+    bool below = false, above = false;
+    for (int j = 0; j < 2 * KEYS; j++) {
+        bool is_stored = w->size[j] != UINT32_MAX && !w->lost[j];
+        below |= is_stored && j < i;
+        above |= is_stored && j > i;
+    }
+    return !below || !above;
+}
+
 /* Everything but what is lost is what it should be. */
 static int look(struct task *t, void *arg)
 {
     struct world *w = arg;
     for (int i = 0; i < 2 * KEYS; i++) {
         int rc = get(t, w, i);
-        /* A leaf that loses its last pair leaves its range to a neighbour. */
-        if (rc < 0 && w->size[i] == UINT32_MAX)
+        if (rc < 0 && w->size[i] == UINT32_MAX && !w->lost[i]) {
+            ck_assert_msg(is_edge(w, i), "page %u type %u: key %d became part of the damage",
+                          w->damaged.n, w->type, i);
             w->lost[i] = true;
+        }
         int want = w->lost[i]                 ? ELOQ_CORRUPTED
                    : w->size[i] == UINT32_MAX ? ELOQ_NOT_FOUND
                                               : ELOQ_OK;
