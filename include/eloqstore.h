@@ -340,6 +340,29 @@ int eloq_check_async(eloq_store *store, eloq_part part,
                      void (*callback)(void *user, eloq_part part, const eloq_finding *finding),
                      void *user, eloq_checked *ret, eloq_op *op);
 
+/* ---- space ---------------------------------------------------------------------------------- */
+
+/* Removes every key >= `from`; an empty `from` removes all. Durable, all or nothing. The space goes
+ * back to the disk; when nothing is left and no archive is kept, the partition's files and
+ * directory are gone when this returns. Readers that began before keep what they see, and its
+ * space, until they end. An absent partition is ELOQ_OK. */
+int eloq_truncate(eloq_store *store, eloq_part part, eloq_slice from);
+int eloq_truncate_async(eloq_store *store, eloq_part part, eloq_slice from, eloq_op *op);
+/* The same for every partition of a table, each of which is all or nothing, with their archives but
+ * those that are being read. The first failure, after all were tried. A table of that name written
+ * afterwards is a new one. No such table: ELOQ_OK. */
+int eloq_drop(eloq_store *store, const char *table);
+int eloq_drop_async(eloq_store *store, const char *table, eloq_op *op);
+/* Append mode: compacts every data file that is due by file_amplify_factor (0: by 2) now, which
+ * otherwise happens after writes. Writes go on in between. In place: ELOQ_INVALID.
+ * ELOQ_NOT_FOUND: no such partition. */
+int eloq_compact(eloq_store *store, eloq_part part);
+int eloq_compact_async(eloq_store *store, eloq_part part, eloq_op *op);
+/* Removes every pair that has expired by now. Writes go on in between. ELOQ_NOT_FOUND: no such
+ * partition. */
+int eloq_clean_expired(eloq_store *store, eloq_part part);
+int eloq_clean_expired_async(eloq_store *store, eloq_part part, eloq_op *op);
+
 /* ---- archives: states that are kept; append mode only (in place their pages would be recycled:
  *      ELOQ_INVALID, as in memory) ------------------------------------------------------------ */
 

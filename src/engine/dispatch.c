@@ -1,8 +1,8 @@
 /* engine/dispatch.c -- request kind to function. */
 #include "engine/dispatch.h"
 
-#include "engine/iter.h"
 #include "engine/archive_all.h"
+#include "engine/iter.h"
 #include "engine/run.h"
 #include "engine/stats.h"
 #include "engine/writeq.h"
@@ -10,9 +10,14 @@
 typedef int run_function(struct task *t, struct shard *s, struct request *r);
 
 static run_function *const table[REQUEST_KINDS] = {
-    [REQUEST_GET] = run_get,     [REQUEST_GET_MANY] = run_get_many, [REQUEST_FLOOR] = run_floor,
-    [REQUEST_FETCH] = run_fetch, [REQUEST_TABLES] = run_tables, [REQUEST_ARCHIVES] = run_archives,
+    [REQUEST_GET] = run_get,
+    [REQUEST_GET_MANY] = run_get_many,
+    [REQUEST_FLOOR] = run_floor,
+    [REQUEST_FETCH] = run_fetch,
+    [REQUEST_TABLES] = run_tables,
+    [REQUEST_ARCHIVES] = run_archives,
     [REQUEST_ARCHIVE_ALL] = run_archive_all,
+    [REQUEST_DROP] = run_drop,
 };
 
 static void run_job(struct task *t, struct job *job)
@@ -40,9 +45,15 @@ void dispatch(struct shard *s, struct request *r)
     switch (r->kind) {
     case REQUEST_WRITE:
     case REQUEST_CHECK:
+    case REQUEST_TRUNCATE:
+    case REQUEST_COMPACT:
+    case REQUEST_CLEAN:
     case REQUEST_ARCHIVE:
     case REQUEST_RESTORE:
         writeq_enter(s, r);
+        break;
+    case REQUEST_LOADED:
+        run_loaded(s, r);
         break;
     case REQUEST_STAT:
         stats_collect(s, r->ask.stats);

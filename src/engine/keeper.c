@@ -5,6 +5,7 @@
 #include "engine/iter.h"
 #include "engine/shard.h"
 #include "engine/store.h"
+#include "engine/writeq.h"
 
 static int open_files(struct task *t, struct shard *s)
 {
@@ -17,6 +18,15 @@ static int open_files(struct task *t, struct shard *s)
         .new_id = rand_u64(&s->rand),
     };
     return store_files_open(t, s->io, &store->files, &want, &store->format);
+}
+
+/* A reader left. */
+static void wants_maintenance(void *user, struct part *p)
+{
+    struct shard *s = user;
+
+    if (!s->gone) /* else it closes */
+        writeq_maintain(s, (eloq_part){ p->table, p->partition });
 }
 
 /* Everything between I/O and trees. Cannot fail: it is filled at first use. */
@@ -54,6 +64,9 @@ static void open_parts(struct shard *s)
         .as_of = options->as_of,
         .manifest_limit = options->manifest_limit,
         .write_batch_pages = options->max_write_batch_pages,
+        .amplify_factor = options->file_amplify_factor,
+        .wants_maintenance = wants_maintenance,
+        .maintenance_user = s,
         .manifest_fds_max = (uint32_t)budget->manifest_fds,
         .store_paths = (const char *const *)store->files.paths,
         .store_path_count = store->files.path_count,

@@ -15,6 +15,7 @@
 
 struct shard;
 struct stats;
+struct loaded;
 struct request;
 
 enum request_kind {
@@ -26,6 +27,11 @@ enum request_kind {
     REQUEST_FETCH,
     REQUEST_TABLES,
     REQUEST_CHECK,
+    REQUEST_TRUNCATE,
+    REQUEST_COMPACT,
+    REQUEST_CLEAN,
+    REQUEST_DROP,
+    REQUEST_LOADED, /* of a drop: which partitions a shard is writing to */
     REQUEST_ARCHIVE,
     REQUEST_RESTORE,
     REQUEST_ARCHIVES,
@@ -89,6 +95,15 @@ struct request_ask {
             bool of_moment;          /* the state that part/cut.h keeps, not the current one */
         } archive;                   /* ARCHIVE, RESTORE, ARCHIVE_ALL */
         eloq_archive_list *archives; /* ARCHIVES */
+        struct {
+            eloq_slice from; /* empty: all */
+            bool drop;       /* archives and leftovers go too */
+        } truncate;
+        struct {
+            bool begun;
+            uint64_t until;    /* data files below; pairs expired at this time (ms) */
+        } steps;               /* COMPACT, CLEAN */
+        struct loaded *loaded; /* LOADED */
         struct stats *stats;   /* STAT */
     };
 };
@@ -125,7 +140,7 @@ static inline struct request *request_of_job(struct job *job)
 /* Whether it needs other shards than the one it is handed to: they stay until it is answered. */
 static inline bool request_spans(const struct request *r)
 {
-    return r->kind == REQUEST_ARCHIVE_ALL;
+    return r->kind == REQUEST_ARCHIVE_ALL || r->kind == REQUEST_DROP;
 }
 
 /* Prepares the op; the caller fills in what it asks. */

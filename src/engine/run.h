@@ -15,12 +15,26 @@ int run_check(struct task *t, struct shard *s, struct request *r);
 int run_archive(struct task *t, struct shard *s, struct request *r);
 int run_restore(struct task *t, struct shard *s, struct request *r);
 
+int run_truncate(struct task *t, struct shard *s, struct request *r);
+/* The same, a step each: ELOQ_FETCH when there is more. */
+int run_compact(struct task *t, struct shard *s, struct request *r);
+int run_clean_expired(struct task *t, struct shard *s, struct request *r);
+
+/* On shard 0. */
+int run_drop(struct task *t, struct shard *s, struct request *r);
+/* On the loop's stack; answers it. */
+void run_loaded(struct shard *s, struct request *r);
+
 /* The names of all partitions on disk, "table.7" each, in no order. */
 int tables_list(struct task *t, struct shard *s, struct io_names *ret);
 
 /* Commits a chain of write requests as one; answers each. */
 void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_item *chain,
                size_t count);
-/* Under the write slot: removes pairs that have expired, a bounded batch. 1 when there is
- * more. A failure is logged. */
-int run_clean(struct task *t, struct shard *s, const char *table, uint32_t partition);
+/* Under the write slot: removes pairs that have expired, a bounded batch. 1 when there is more, and
+ * `looks` should be true the next time. Without `looks` it reads nothing as long as nothing is known
+ * to be due. A failure is logged, and tried again later. */
+int run_clean(struct task *t, struct shard *s, eloq_part part, bool looks);
+/* Under the write slot: gives back to the disk what it can, and compacts, a bounded step; a smaller
+ * one if `hurried`. 1 when there is more. A failure is logged. */
+int run_maintain(struct task *t, struct shard *s, eloq_part part, bool hurried);

@@ -1,13 +1,10 @@
-/* engine/run_write.c -- commit what a partition's write queue gathered; clean what expired. */
-#include <inttypes.h>
+/* engine/run_write.c -- commit what a partition's write queue gathered. */
 #include <string.h>
 
 #include "base/check.h"
 #include "engine/ops.h"
 #include "engine/run.h"
 #include "engine/store.h"
-
-#define CLEAN_KEYS 4096
 
 /* Requests that go into one commit, or try to. */
 struct merge {
@@ -158,58 +155,4 @@ void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_ite
             answer_all(t, m.chain, rc);
     }
     mem_free(mem, m.ops);
-}
-
-/* ---- expiry ---- */
-
-/* 1 when something is due. */
-static int is_due(struct task *t, struct part *p, uint64_t now_ms)
-{
-    uint64_t next = 0;
-
-    if (p->current->root[TREE_TTL].n == NO_PAGE)
-        return 0;
-    struct snapshot *snap = snapshot_ref(p->current);
-    int rc = tree_next_expiry(t, snap, &next);
-    snapshot_unref(snap);
-    return rc < 0 ? rc : next != 0 && next <= now_ms;
-}
-
-static int clean_part(struct task *t, struct shard *s, struct part *p, uint64_t now_ms)
-{
-    struct wtx w;
-    size_t removed = 0;
-    uint64_t next = 0;
-
-    int due = is_due(t, p, now_ms);
-    if (due <= 0)
-        return due;
-    TRY(wtx_begin(t, p, &w));
-    int rc = tree_clean_expired(t, &w, now_ms, CLEAN_KEYS, &removed, &next);
-    if (rc < 0) {
-        wtx_abort(t, &w);
-        return rc;
-    }
-    TRY(wtx_commit(t, &w));
-    s->counts.keys_expired += removed;
-    return removed > 0 && next != 0 && next <= now_ms;
-}
-
-int run_clean(struct task *t, struct shard *s, const char *table, uint32_t partition)
-{
-    uint64_t now_ms = shard_now_us(s) / 1000;
-    struct part *p;
-
-    int rc = part_table_acquire(t, &s->parts, table, partition, false, &p);
-    if (rc == ELOQ_OK) {
-        rc = p->broken || p->unknown ? 0 : clean_part(t, s, p, now_ms);
-        part_table_release(&s->parts, p);
-    } else if (rc == ELOQ_NOT_FOUND) {
-        rc = 0;
-    }
-    if (rc < 0) /* nobody asked, so nobody is answered */
-        log_limited(&s->store->log, &s->clean_limit, &s->store->clock, ELOQ_LOG_WARNING,
-                    "cleaning expired pairs failed table=%s partition=%" PRIu32 ": %s", table,
-                    partition, t->err.text);
-    return rc;
 }

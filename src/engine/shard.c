@@ -58,6 +58,7 @@ int shard_open(struct shard *s, struct eloq_store *store, unsigned index)
     list_init(&s->waiting);
     list_init(&s->iters);
     wait_list_init(&s->closing);
+    cleaner_init(s);
     map_init(&s->writeqs, &store->mem, MEM_REQUESTS, writeq_equal);
 
     rc = task_start(&s->sched, keeper_main, s);
@@ -80,6 +81,7 @@ void shard_close(struct shard *s)
     wait_wake_all(&s->closing);
     while (!s->closed || s->sched.active > 0)
         shard_step(s, UINT64_MAX);
+    cleaner_stop(s);
     map_free(&s->writeqs);
     sched_deinit(&s->sched);
     inbox_deinit(&s->inbox);
@@ -242,6 +244,7 @@ void shard_step(struct shard *s, uint64_t wait_ns)
     start_waiting(s);
     sched_run(&s->sched);
     answer_finished(s);
+    cleaner_arm(s);
     current = outer;
 }
 

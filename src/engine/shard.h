@@ -14,6 +14,7 @@
 #include "coro/sched.h"
 #include "coro/wait.h"
 #include "engine/archive_all.h"
+#include "engine/cleaner.h"
 #include "engine/request.h"
 #include "file/fdcache.h"
 #include "page/dict.h"
@@ -39,7 +40,8 @@ struct shard {
     struct part_table parts;
     struct map writeqs; /* partitions with writes under way (engine/writeq.h) */
     struct list iters;  /* iterators with a snapshot */
-    struct log_limit clean_limit;
+    struct cleaner cleaner;
+    struct log_limit clean_limit, space_limit;
     struct archiver archiver;
 
     struct list waiting; /* jobs for which there was no task */
@@ -58,7 +60,8 @@ struct shard {
     struct err err; /* why it did not open */
 
     struct {
-        uint64_t requests, batches, batches_merged, keys_expired, iterators;
+        uint64_t requests, batches, batches_merged, keys_expired, cleanings, cleanings_failed,
+            iterators;
     } counts;
 };
 

@@ -36,6 +36,12 @@ struct eloq_store;
     COUNTER(page_cache_misses)    \
     COUNTER(page_cache_evictions) \
     COUNTER(page_cache_pages)     \
+    COUNTER(compactions)          \
+    COUNTER(pages_compacted)      \
+    COUNTER(files_removed)        \
+    COUNTER(partitions_removed)   \
+    COUNTER(versions_pinned)      \
+    COUNTER(pages_pinned)         \
     COUNTER(archives_made)        \
     COUNTER(archives_removed)     \
     COUNTER(restores)             \

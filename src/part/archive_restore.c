@@ -153,6 +153,7 @@ static int change(struct task *t, struct wtx *w, const struct manifest_state *s)
         dict_unref(dict);
     }
     w->root[TREE_MAIN] = s->root[TREE_MAIN];
+    w->least_expiry = 0; /* not known */
     w->root[TREE_TTL] = s->root[TREE_TTL];
     p->falloc.next = MAX(p->falloc.next, s->max_place);
     return ELOQ_OK;

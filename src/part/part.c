@@ -40,6 +40,7 @@ static int new_part(struct task *t, struct part_env *env, const char *table, uin
         return task_no_memory(t);
     p->env = env;
     training_init(p);
+    expiry_init(p);
     p->manifest_fd = -1;
     p->archive_fd = -1;
     list_init(&p->snapshots);
@@ -93,6 +94,7 @@ void part_close(struct task *t, struct part *p)
     if (p->archive_fd >= 0)
         io_close_file(t, env->io, p->archive_fd);
     training_deinit(p);
+    expiry_deinit(p);
     fdcache_close_owner(t, env->fds, &p->files);
     page_cache_drop_owner(env->cache, p);
     pagefiles_deinit(&p->files);

@@ -10,6 +10,7 @@
 #include "file/pagefiles.h"
 #include "page/pagepool.h"
 #include "part/cut.h"
+#include "part/expiry.h"
 #include "part/falloc.h"
 #include "part/manifest.h"
 #include "part/page_cache.h"
@@ -29,6 +30,7 @@ struct part_env {
     struct part *gathering[TRAININGS_AT_ONCE]; /* samples for a dictionary; NULL: a free place */
     struct mutex packing; /* a large value is being compressed, which takes some megabytes */
     struct rand *rand;
+    struct heap expiries; /* loaded partitions, by when they are due (part/expiry.h) */
     struct page_shape shape;
     uint32_t pages_per_file_shift;
     bool append;
@@ -70,8 +72,10 @@ struct part {
     struct snapshot *current; /* referenced by the part itself */
     struct falloc falloc;
     struct usage usage;     /* append mode: what is needed of each data file */
+    uint64_t compacted_at;  /* falloc.next at the last step of compaction */
     struct bitset free_ids; /* logical ids below current->map.page_count that are unmapped */
     struct training training;
+    struct expiry expiry;
 
     /* the manifest file */
     uint64_t manifest_term;

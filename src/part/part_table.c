@@ -134,6 +134,8 @@ static int load(struct task *t, struct part_table *tab, struct part_slot *slot, 
     if (rc == ELOQ_OK) {
         slot->part = p;
         p->slot = slot;
+        if (p->current->root[TREE_TTL].n != NO_PAGE)
+            expiry_set(p, 0);
         tab->count++;
         tab->env->parts_loaded++;
         account(tab, slot);

@@ -76,7 +76,7 @@ int wtx_begin(struct task *t, struct part *p, struct wtx *w)
 {
     struct part_env *env = p->env;
 
-    *w = (struct wtx){ .part = p };
+    *w = (struct wtx){ .part = p, .least_expiry = EXPIRY_NEVER };
     TRY(wtx_check_writable(t, p));
     w->next = snapshot_new(p, p->current->version + 1);
     w->out = mem_alloc(env->mem, MEM_OTHER, env->write_batch_pages * sizeof(*w->out));
@@ -425,6 +425,7 @@ static void publish(struct wtx *w)
     give_ids(p, &p->current->map, w->ids_taken, w->ids_taken_count);
     give_ids(p, &p->current->map, w->ids_freed, w->ids_freed_count);
     snapshot_unref(w->base);
+    expiry_committed(p, w->least_expiry);
     if (w->new_dict)
         training_stored(p);
     p->tail_dropped = false;

@@ -31,6 +31,7 @@ struct wtx {
     struct mapping_edit edit;
     bool changed;          /* a page was put or freed, or a root changed */
     bool emptied;          /* by wtx_free_all */
+    uint64_t least_expiry; /* of the pairs it adds; EXPIRY_NEVER: none expires */
     struct dict *new_dict; /* the commit stores it; NULL: it keeps that of base */
 
     struct manifest_change *changes;

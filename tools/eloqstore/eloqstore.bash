@@ -7,7 +7,7 @@ _eloqstore_tables() {
 
 _eloqstore() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='put get del floor scan count load dump tables stat check archive archives restore page manifest help'
+    local commands='put get del floor scan count load dump tables stat check truncate drop compact clean-expired archive archives restore page manifest help'
     local globals='--store --config --set --io-backend --as-of --hex --json --quiet --version'
     local command='' at=0 i
     local -a _eloqstore_globals=()

@@ -48,6 +48,16 @@ const struct command cli_commands[] = {
       "One line per damage: damage, table.partition, file, offset, what. Exit 1: there is damage.\n"
       "Notes (leftover files and the like) go to standard error and are no damage.\n",
       cmd_check },
+    { "truncate", "TABLE [KEY]", "remove every key from KEY on, or all",
+      "The space goes back to the disk; of an emptied partition nothing is left.\n", cmd_truncate },
+    { "drop", "NAME", "remove all partitions of a table",
+      "With their archives. Dropping an absent table is done, too.\n", cmd_drop },
+    { "compact", "TABLE", "give the space of rewritten data back (append mode)",
+      "Files of which less than half is in use (-o file_amplify_factor) are rewritten.\n"
+      "Exit 1: there is no such partition. In place there is nothing to do: exit 2.\n",
+      cmd_compact },
+    { "clean-expired", "TABLE", "remove every pair that has expired",
+      "Exit 1: there is no such partition.\n", cmd_clean_expired },
     { "archive", "[TABLE] [--timestamp US]", "keep the present state of a partition, or of all",
       "Without TABLE: all partitions, at one moment. Prints the timestamp, by default the present\n"
       "time. Read one with --as-of TIMESTAMP. Append mode only (-o data_append_mode=true).\n"
@@ -102,7 +112,7 @@ int cmd_help(struct cli *cli, int argc, char **argv)
     }
     printf("usage: eloqstore [OPTIONS] COMMAND [ARGS]\n\nCommands:\n");
     for (const struct command *c = cli_commands; c->name; c++)
-        printf("  %-9s %s\n", c->name, c->summary);
+        printf("  %-13s %s\n", c->name, c->summary);
     printf("\n%s", options_text);
     return CLI_DONE;
 }
