@@ -12,11 +12,13 @@ SHARED is the folder with golden/ and tools/ (eloq_decode.py, eloq_encode.py); e
 import argparse
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
+WORDS = ["apple ", "store ", "page ", "value ", "the ", "manifest "]
 passed = failed = 0
 
 
@@ -76,20 +78,36 @@ class Store:
         result = self.eloq("check", extra=extra)
         report(result.returncode == 0, f"{what}: check", result.stdout + result.stderr)
 
-    def load(self, rng, table, count, value_max):
+    def compressed(self):
+        """How many values the decoder found compressed, and bytes of dictionaries."""
+        tool = os.path.join(self.args.shared, "tools", "eloq_decode.py")
+        result = run([sys.executable, "-B", tool, "--page-size", str(self.page), "--shift",
+                      str(self.shift), "--pointers", str(self.pointers), "--quiet", "--stats",
+                      "--append" if self.append else "--in-place", *self.paths])
+        counts = [0, 0]
+        for line in result.stderr.splitlines():
+            for i, name in enumerate(["compressed_dict", "dictionary_bytes"]):
+                match = re.search(rf"\b{name}\W+(\d+)", line)
+                counts[i] += int(match.group(1)) if match else 0
+        return counts
+
+    def load(self, rng, table, count, value_max, compress=False):
         """A batch of puts as tsv, then some deletes."""
         lines = []
         for _ in range(count):
             key = f"{rng.randrange(4000):016d}"
             value = "v" * rng.choice([0, 3, 50, 200, rng.randrange(value_max + 1)])
+            if rng.random() < 0.5:
+                value = "".join(rng.choice(WORDS) for _ in range(len(value) // 6))
             stamp = 1800000000000000 + rng.randrange(1000)
             expire = rng.choice([0, 0, 4102444800000 + rng.randrange(9)])
             lines.append(f"{key}\t{value}\t{stamp}\t{expire}\n")
+        on = ["-o", f"enable_compression={'true' if compress else 'false'}"]
         result = self.eloq("-q", "load", table, "--format", "tsv", "--batch", "50",
-                           stdin="".join(lines))
+                           stdin="".join(lines), extra=on)
         report(result.returncode == 0, f"load into {table}", result.stderr)
         for _ in range(3):
-            result = self.eloq("del", table, f"{rng.randrange(4000):016d}")
+            result = self.eloq("del", table, f"{rng.randrange(4000):016d}", extra=on)
             report(result.returncode == 0, f"del from {table}", result.stderr)
 
 
@@ -117,7 +135,8 @@ def encoded(args, seed):
                 f"terms {terms} keys {keys} {'append' if store.append else 'in place'}")
         store.compare(what)
         for session in range(2):
-            store.load(rng, "enc.3", rng.choice([1, 30, 400]), rng.choice([300, 9000]))
+            store.load(rng, "enc.3", rng.choice([1, 30, 400]), rng.choice([300, 9000]),
+                       rng.random() < 0.5)
             store.compare(f"{what}, session {session}",
                           ["--io-backend", rng.choice(["sync", "threads", "uring"])])
 
@@ -143,9 +162,16 @@ def golden(args, case):
                       int(words.get("overflow_pointers", 16)),
                       words.get("data_append_mode", "0") in ("1", "true"))
         tables = sorted({name for path in paths for name in os.listdir(path)})
-        for session in range(3):
+        for session in range(3):  # compression on, off, on
+            before = store.compressed()
             for table in tables:
-                store.load(rng, table, 120, 20000)
+                store.load(rng, table, 120, 20000, session != 1)
+            after = store.compressed()
+            # With a dictionary of the reference's our values are compressed too.
+            grew = after[0] > before[0] if before[1] and session != 1 else True
+            report(grew and after[1] >= before[1],
+                   f"golden {case} continued, session {session}: compressed values, dictionary",
+                   f"{before} {after}")
             store.compare(f"golden {case} continued, session {session}",
                           ["--io-backend", ["sync", "threads", "uring"][session],
                            "-o", f"num_threads={[1, 2, 7][session]}"])

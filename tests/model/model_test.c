@@ -1,7 +1,8 @@
 /* tests/model/model_test.c -- random operations through eloqstore.h against a sorted array.
  *
  *     model_test [--seed N] [--steps N] [--page BYTES] [--shift N] [--append] [--pointers N]
- *                [--backend NAME] [--keys N] [--partitions N] [--decoder FILE] [--dir DIR] [--keep]
+ *                [--backend NAME] [--keys N] [--partitions N] [--compress] [--decoder FILE]
+ *                [--dir DIR] [--keep]
  *
  * After every step the touched partition is compared; at every reopen everything is, options that
  * may change do change, `eloq_check` runs, and the independent decoder (if given) reads the closed
@@ -25,7 +26,7 @@ static struct {
     uint64_t seed, steps;
     uint32_t page, shift, pointers, partitions;
     uint64_t keys;
-    int append, keep, backend;
+    int append, keep, backend, compress;
     const char *decoder, *dir;
 } arg = { .seed = 1,
           .steps = 60,
@@ -36,6 +37,7 @@ static struct {
           .keys = 3000,
           .backend = ELOQ_IO_AUTO };
 
+static uint64_t dictionaries; /* made, at each close so far */
 static uint64_t rng_state;
 static uint64_t step_now;
 static eloq_store *db;
@@ -110,6 +112,8 @@ static size_t make_key(uint64_t n, uint8_t *key, size_t longest)
 
 static size_t value_size(void)
 {
+    if (arg.compress && below(2)) /* on both sides of 100 bytes; now and then of 10 MiB */
+        return below(1000) ? below(900) : 10485761 - below(3);
     switch (below(12)) {
     case 0:
         return 0;
@@ -127,6 +131,15 @@ static size_t value_size(void)
 
 static void fill(uint8_t *data, size_t size, uint64_t seed)
 {
+    static const char *const words[] = { "apple ", "store ", "partition ", "manifest ", "value " };
+    for (size_t at = 0; arg.compress && seed % 8 && at < size;) { /* else as below */
+        const char *word = words[below(5)];
+        size_t n = strlen(word) < size - at ? strlen(word) : size - at;
+        memcpy(data + at, word, n);
+        at += n;
+        if (at == size)
+            return;
+    }
     for (size_t i = 0; i < size; i++)
         data[i] = (uint8_t)((seed >> (i % 8 * 8)) + i / 8);
 }
@@ -226,6 +239,8 @@ static void write_batch(uint32_t p)
 {
     static const size_t sizes[] = { 1, 1, 3, 30, 300, 3000 };
     size_t count = 1 + below(sizes[below(6)]);
+    if (arg.compress && below(6) == 0)
+        count = 6000; /* enough for a dictionary */
     eloq_entry *entries = calloc(count, sizeof(*entries));
     uint64_t first = below(arg.keys), stride = below(3) ? 1 : 1 + below(7);
     uint64_t skipped = 0, before = now_us();
@@ -346,6 +361,7 @@ static void open_store(void)
     options.manifest_limit = below(2) ? 4096 + below(100000) : 0;
     options.buffer_pool_size = below(2) ? 64 * arg.page : 0;
     options.shards = 1 + (uint32_t)below(3);
+    options.enable_compression = arg.compress && below(4);
     options.io_backend = arg.backend != ELOQ_IO_AUTO ? arg.backend : backends[below(3)];
     if (eloq_open(&options, &db) < 0)
         fail("open");
@@ -393,6 +409,18 @@ static void decode(void)
         fail("the decoder sees %zu pairs, the model has %zu", lines, want_lines);
 }
 
+/* A partition's dictionary is made once. */
+static void count_dictionaries(void)
+{
+    uint64_t made = 0;
+    if (eloq_stat(db, "dictionaries_made", &made) < 0)
+        fail("stat");
+    dictionaries += made;
+    if (dictionaries > arg.partitions)
+        fail("%llu dictionaries were made for %u partitions", (unsigned long long)dictionaries,
+             arg.partitions);
+}
+
 static void reopen(void)
 {
     for (uint32_t p = 0; p < arg.partitions; p++) {
@@ -402,6 +430,7 @@ static void reopen(void)
     }
     if (arg.backend == ELOQ_IO_MEMORY)
         return;
+    count_dictionaries();
     if (eloq_close(db) < 0)
         fail("close");
     decode();
@@ -413,11 +442,11 @@ static void reopen(void)
 static void parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "seed", 1, NULL, 's' },    { "steps", 1, NULL, 'n' },  { "page", 1, NULL, 'p' },
-        { "shift", 1, NULL, 'f' },   { "append", 0, NULL, 'a' }, { "pointers", 1, NULL, 'o' },
-        { "backend", 1, NULL, 'b' }, { "keys", 1, NULL, 'k' },   { "partitions", 1, NULL, 't' },
-        { "decoder", 1, NULL, 'd' }, { "dir", 1, NULL, 'D' },    { "keep", 0, NULL, 'K' },
-        { NULL, 0, NULL, 0 }
+        { "seed", 1, NULL, 's' },     { "steps", 1, NULL, 'n' },  { "page", 1, NULL, 'p' },
+        { "shift", 1, NULL, 'f' },    { "append", 0, NULL, 'a' }, { "pointers", 1, NULL, 'o' },
+        { "backend", 1, NULL, 'b' },  { "keys", 1, NULL, 'k' },   { "partitions", 1, NULL, 't' },
+        { "decoder", 1, NULL, 'd' },  { "dir", 1, NULL, 'D' },    { "keep", 0, NULL, 'K' },
+        { "compress", 0, NULL, 'z' }, { NULL, 0, NULL, 0 }
     };
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -456,6 +485,9 @@ static void parse(int argc, char **argv)
         case 'K':
             arg.keep = 1;
             break;
+        case 'z':
+            arg.compress = 1;
+            break;
         case 'b':
             arg.backend = !strcmp(optarg, "memory")    ? ELOQ_IO_MEMORY
                           : !strcmp(optarg, "uring")   ? ELOQ_IO_URING
@@ -488,6 +520,8 @@ int main(int argc, char **argv)
             reopen();
     }
     reopen();
+    if (arg.compress && arg.steps >= 60 && dictionaries == 0 && arg.backend != ELOQ_IO_MEMORY)
+        fail("no dictionary was made");
     if (eloq_close(db) < 0)
         fail("close");
     for (uint32_t p = 0; p < arg.partitions; p++)
