@@ -387,13 +387,7 @@ static int require_archive(struct task *t, struct io *io, struct store_files *f,
         return task_fail(t, ELOQ_INVALID, "as_of: a store in place has no archives");
     for (uint32_t i = 0; i < f->path_count && rc == 0; i++)
         rc = find_archive(t, io, f, i, as_of);
-    if (rc < 0)
-        return rc;
-    if (rc == 0) {
-        task_fail(t, ELOQ_NOT_FOUND, "no archive of this timestamp as_of=%" PRIu64, as_of);
-        return ELOQ_NOT_FOUND;
-    }
-    return ELOQ_OK;
+    return rc == 0 ? ELOQ_NOT_FOUND : MIN(rc, ELOQ_OK); /* a normal no needs no words */
 }
 
 int store_files_open(struct task *t, struct io *io, struct store_files *f,

@@ -115,6 +115,8 @@ int script_open(struct run *run)
     run->clock.clock.user = &run->clock; /* a run may have been copied */
     options.host_driven = 1;
     options.manifest_limit = s->manifest_limit;
+    options.num_retained_archives = run->retained_archives;
+    options.archive_interval_secs = ELOQ_ZERO;
     options.memory_bytes = 64 << 20;
     struct store_seams seams = { .clock = &run->clock.clock,
                                  .seed = s->seed + 1,

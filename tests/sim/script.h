@@ -35,7 +35,8 @@ struct run {
     uint64_t io_seed;
     bool (*mem_fail)(void *user, size_t size); /* may be NULL */
     void *mem_user;
-    eloq_store *db; /* NULL: not open */
+    uint32_t retained_archives; /* options.num_retained_archives */
+    eloq_store *db;             /* NULL: not open */
 };
 
 extern const eloq_part script_part;

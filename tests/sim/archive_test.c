@@ -1,0 +1,378 @@
+/* tests/sim/archive_test.c -- archives and restores on the simulated disk: what a loss of power, or
+ * a failing operation, leaves of them.
+ *
+ *     archive_test [--seed N] [--scripts N] [--boundaries N] [--script N [--at N]] [--trace]
+ *
+ * One plan of writes, archives, replaced and removed archives and restores, with the states of a
+ * script (sim/script.h). It stops after operation n, or operation n fails; then the power goes.
+ * What is there must be the state after the last acknowledged step or the one under way; every
+ * archive that was acknowledged, and that no later step touched, must hold its state when it is
+ * restored; check must find no damage.
+ *
+ * On failure: where, the command that repeats it, and exit 1. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/script.h"
+
+static struct {
+    uint64_t seed, scripts, boundaries, script, at;
+    bool trace;
+} arg = { .seed = 1, .scripts = 6, .boundaries = 60, .script = UINT64_MAX, .at = UINT64_MAX };
+
+static struct mem sim_mem;
+static uint64_t tried, where_script, where_n;
+static const char *where = "";
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+    fprintf(stderr, "archive_test: script %llu, operation %llu, %s: %s (%s)\n",
+            (unsigned long long)where_script, (unsigned long long)where_n, where, what,
+            eloq_errmsg());
+    fprintf(stderr, "repeat: archive_test --script %llu --at %llu --trace\n",
+            (unsigned long long)where_script, (unsigned long long)where_n);
+    exit(1);
+}
+
+/* ---- the plan ---- */
+
+enum step_kind { WRITE, ARCHIVE, RESTORE };
+struct step {
+    enum step_kind kind;
+    uint64_t what; /* WRITE: the state; else: the timestamp */
+};
+static const struct step plan[] = {
+    { WRITE, 1 },    { WRITE, 2 },  { ARCHIVE, 100 }, { WRITE, 3 },     { ARCHIVE, 200 },
+    { WRITE, 4 },    { WRITE, 5 },  { RESTORE, 100 }, { WRITE, 6 },     { ARCHIVE, 300 },
+    { WRITE, 7 },    { WRITE, 8 },  { ARCHIVE, 300 }, { RESTORE, 200 }, { WRITE, 9 },
+    { ARCHIVE, 50 }, { WRITE, 10 },
+};
+#define STEPS ARRAY_LEN(plan)
+#define RETAINED 4
+#define KEPT_MAX 8
+
+/* What must be there after a number of steps. */
+struct kept {
+    uint64_t timestamp;
+    unsigned state;
+};
+struct truth {
+    unsigned state;
+    struct kept kept[KEPT_MAX]; /* ascending; those that restores make are not followed */
+    size_t count;
+    unsigned restores; /* each keeps the state before, if there was one */
+};
+
+static const struct kept *find(const struct truth *t, uint64_t timestamp)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->kept[i].timestamp == timestamp)
+            return &t->kept[i];
+    return NULL;
+}
+
+static void keep(struct truth *t, uint64_t timestamp)
+{
+    size_t at = 0;
+
+    while (at < t->count && t->kept[at].timestamp < timestamp)
+        at++;
+    if (at == t->count || t->kept[at].timestamp != timestamp) {
+        for (size_t i = t->count++; i > at; i--)
+            t->kept[i] = t->kept[i - 1];
+    }
+    t->kept[at] = (struct kept){ timestamp, t->state };
+}
+
+static uint32_t retained; /* 0 = all */
+
+/* Those of restores are younger than all others. */
+static void retain(struct truth *t)
+{
+    while (retained > 0 && t->count > 0 && t->count + t->restores > retained) {
+        t->count--;
+        for (size_t i = 0; i < t->count; i++)
+            t->kept[i] = t->kept[i + 1];
+    }
+}
+
+static bool is_empty(const struct script *s, unsigned state)
+{
+    return s->states[state].count == 0;
+}
+
+static struct truth after(const struct script *s, const struct truth *before,
+                          const struct step *step)
+{
+    struct truth t = *before;
+    const struct kept *from = find(&t, step->what);
+
+    if (step->kind == WRITE) {
+        t.state = (unsigned)step->what;
+    } else if (step->kind == ARCHIVE && !is_empty(s, t.state)) {
+        keep(&t, step->what);
+        retain(&t);
+    } else if (step->kind == RESTORE && from) {
+        unsigned state = from->state;
+        t.restores += !is_empty(s, t.state);
+        t.state = state;
+        retain(&t);
+    }
+    return t;
+}
+
+/* ELOQ_OK when it is done; a normal no is done, too. */
+static int take(struct run *run, const struct truth *before, const struct step *step)
+{
+    int rc;
+
+    run->clock.wall_us++;
+    if (step->kind == WRITE)
+        return script_write(run, before->state, (unsigned)step->what);
+    if (step->kind == ARCHIVE) {
+        rc = eloq_archive(run->db, script_part, step->what);
+        return rc == ELOQ_NOT_FOUND && is_empty(run->script, before->state) ? ELOQ_OK : rc;
+    }
+    rc = eloq_restore(run->db, script_part, step->what);
+    return rc == ELOQ_NOT_FOUND && !find(before, step->what) ? ELOQ_OK : rc;
+}
+
+/* ---- what must hold ---- */
+
+static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
+{
+    (void)user;
+    (void)p;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+}
+
+static void must_check(struct run *run)
+{
+    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) < 0)
+        fail("check");
+}
+
+/* The archive holds the state of one of both truths; only one of them: it may be there. */
+static void must_restore(struct run *run, uint64_t timestamp, const struct truth *a,
+                         const struct truth *b)
+{
+    const struct kept *x = find(a, timestamp), *y = find(b, timestamp);
+
+    int rc = eloq_restore(run->db, script_part, timestamp);
+    if (rc == ELOQ_NOT_FOUND && (!x || !y))
+        return;
+    if (rc != ELOQ_OK)
+        fail("an archive is not restored");
+    if ((!x || script_holds(run, x->state) != 0) && (!y || script_holds(run, y->state) != 0))
+        fail("a restored archive does not hold its state");
+}
+
+static void recover(struct run *run, const struct truth *a, const struct truth *b)
+{
+    unsigned at = a->state;
+
+    run->retained_archives = 0; /* restores make more of them */
+    if (script_open(run) < 0)
+        fail("does not open");
+    must_check(run);
+    if (script_holds(run, at) != 0 && script_holds(run, at = b->state) != 0)
+        fail("neither the acknowledged state nor the one under way");
+    for (size_t i = 0; i < STEPS; i++)
+        if (plan[i].kind == ARCHIVE && (find(a, plan[i].what) || find(b, plan[i].what)))
+            must_restore(run, plan[i].what, a, b);
+    must_check(run);
+    if (!script_close(run))
+        fail("closed, and memory is left");
+    if (script_open(run) < 0)
+        fail("does not open again");
+    must_check(run);
+    if (!script_close(run))
+        fail("closed, and memory is left");
+    tried++;
+}
+
+static void cut(const struct run *run, struct rand *r, enum sim_cut how, const struct truth *a,
+                const struct truth *b)
+{
+    struct run copy = *run;
+
+    copy.db = NULL;
+    copy.disk = sim_disk_copy(run->disk);
+    sim_disk_print(copy.disk, arg.trace);
+    if (arg.trace)
+        fprintf(stderr, "-- cut %d\n", (int)how);
+    sim_disk_power_cut(copy.disk, r, how);
+    recover(&copy, a, b);
+    sim_disk_free(copy.disk);
+}
+
+/* ---- rows ---- */
+
+static struct run new_run(const struct script *script, uint32_t keep_archives)
+{
+    struct run run;
+
+    retained = keep_archives;
+
+    script_start(&run, script, sim_disk_new(&sim_mem));
+    run.retained_archives = keep_archives;
+    sim_disk_print(run.disk, arg.trace);
+    return run;
+}
+
+/* Steps while they succeed: *ret_done is the truth after the last, *ret_next after the one that
+ * failed. */
+static size_t walk(struct run *run, size_t from, struct truth *done, struct truth *next)
+{
+    size_t i = from;
+
+    for (; i < STEPS; i++) {
+        *next = after(run->script, done, &plan[i]);
+        if (take(run, done, &plan[i]) != ELOQ_OK)
+            break;
+        *done = *next;
+    }
+    return i;
+}
+
+static void row_stopped(const struct script *script, uint64_t n)
+{
+    struct run run = new_run(script, RETAINED);
+    struct truth done = { 0 }, next = { 0 };
+    struct rand r;
+
+    where = "power cut";
+    rand_seed(&r, script->seed * 100000 + n);
+    sim_disk_stop_after(run.disk, n);
+    if (script_open(&run) == ELOQ_OK)
+        walk(&run, 0, &done, &next);
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    for (enum sim_cut how = 0; how < SIM_CUTS; how++)
+        cut(&run, &r, how, &done, &next);
+    sim_disk_free(run.disk);
+}
+
+/* One operation fails. The step is tried again, reopened once; then all goes on as if nothing had
+ * been. */
+static void row_failing(const struct script *script, uint64_t n)
+{
+    static const int errnos[] = { EIO, EIO, ENOSPC, EMFILE };
+    struct run run = new_run(script, 0); /* a failed restore may have left an archive more */
+    struct truth done = { 0 }, next = { 0 };
+    struct rand r;
+    size_t i = 0;
+
+    where = "a failure";
+    rand_seed(&r, script->seed * 100000 + n + 50000);
+    struct sim_fault fault = { .kinds = SIM_MUTATIONS & ~SIM_KIND(IO_OPEN),
+                               .nth = n + 1,
+                               .sys_errno = errnos[rand_below(&r, 4)] };
+    int rc = script_open(&run);
+    sim_disk_fail(run.disk, &fault);
+    for (int tries = 0; rc == ELOQ_OK && tries < 4 && i < STEPS; tries++) {
+        i = walk(&run, i, &done, &next);
+        if (i < STEPS && script_holds(&run, done.state) != 0)
+            fail("after a failure it is not what was acknowledged");
+        if (i < STEPS && tries > 0) {
+            script_close(&run);
+            if ((rc = script_open(&run)) < 0)
+                fail("does not reopen");
+            /* What was under way may have happened. */
+            if (script_holds(&run, done.state) != 0) {
+                if (script_holds(&run, next.state) != 0)
+                    fail("reopened, it is neither what it was nor what it was to become");
+                done = next;
+                i++;
+            }
+        }
+    }
+    if (rc == ELOQ_OK && i < STEPS)
+        fail("a step fails for ever");
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    for (enum sim_cut how = 0; how < 2; how++)
+        cut(&run, &r, how, &done, &done);
+    sim_disk_free(run.disk);
+}
+
+static uint64_t count_operations(const struct script *script)
+{
+    struct run run = new_run(script, RETAINED);
+    struct truth done = { 0 }, next = { 0 };
+
+    where = "nothing happens";
+    if (script_open(&run) < 0)
+        fail("does not open");
+    if (walk(&run, 0, &done, &next) != STEPS)
+        fail("a step fails");
+    must_check(&run);
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    uint64_t n = sim_disk_mutations(run.disk);
+    cut(&run, &(struct rand){ { 1, 2, 3, 4 } }, SIM_CUT_LOSE_ALL, &done, &done);
+    sim_disk_free(run.disk);
+    return n;
+}
+
+static void run_script(uint64_t seed)
+{
+    struct script script;
+    struct rand r;
+
+    script_make(&script, seed);
+    script.append = true;
+    rand_seed(&r, seed);
+    where_script = seed;
+    where_n = 0;
+    uint64_t total = count_operations(&script);
+    for (uint64_t n = 0; n <= total; n++) {
+        if (arg.at == UINT64_MAX ? rand_below(&r, total) >= arg.boundaries : n != arg.at)
+            continue;
+        where_n = n;
+        row_stopped(&script, n);
+        row_failing(&script, n);
+    }
+    script_free(&script);
+}
+
+static void parse(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "seed", 1, NULL, 's' },   { "scripts", 1, NULL, 'n' }, { "boundaries", 1, NULL, 'b' },
+        { "script", 1, NULL, 'o' }, { "at", 1, NULL, 'a' },      { "trace", 0, NULL, 't' },
+        { NULL, 0, NULL, 0 }
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        uint64_t *number = c == 's'   ? &arg.seed
+                           : c == 'n' ? &arg.scripts
+                           : c == 'b' ? &arg.boundaries
+                           : c == 'o' ? &arg.script
+                           : c == 'a' ? &arg.at
+                                      : NULL;
+        if (number)
+            *number = strtoull(optarg, NULL, 0);
+        else if (c == 't')
+            arg.trace = true;
+        else
+            exit(2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    parse(argc, argv);
+    mem_init(&sim_mem, 0);
+    uint64_t first = arg.script != UINT64_MAX ? arg.script : arg.seed * 1000;
+    uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
+    for (uint64_t seed = first; seed < end; seed++)
+        run_script(seed);
+    printf("seed %llu: %llu scripts, %llu power cuts, ok\n", (unsigned long long)first,
+           (unsigned long long)(end - first), (unsigned long long)tried);
+    return 0;
+}
