@@ -43,17 +43,24 @@ static int find_leaf(struct applier *a, struct descent *d, struct tree_op *ops, 
     return ELOQ_OK;
 }
 
-/* Damage in the TTL tree, met with failure `rc`: how many of the operations end at `upper` (empty =
- * open), if all they do is delete. Those are passed over: what cannot be read cannot be tidied, and
- * the pairs are in the main tree. Else rc. */
+/* Whether an operation may be left undone where the page cannot be read: what cannot be read cannot
+ * be tidied. Keys of the TTL tree whose pairs go; and cleaning, whose pairs nobody sees any more.
+ */
+static bool is_tidying(const struct applier *a, const struct tree_op *op)
+{
+    return a->kind == TREE_TTL ? op->is_delete : op->is_forced;
+}
+
+/* Damage met with failure `rc`: how many of the operations end at `upper` (empty = open), if all of
+ * them only tidy up. They are passed over. Else rc. */
 static int skip_damaged(struct applier *a, const struct tree_op *ops, size_t count,
                         eloq_slice upper, int rc, size_t *ret_count)
 {
     size_t n = 0;
-    if (rc != ELOQ_CORRUPTED || a->kind != TREE_TTL)
+    if (rc != ELOQ_CORRUPTED)
         return rc;
     for (; n < count && (upper.size == 0 || slice_compare(ops[n].key, upper) < 0); n++) {
-        if (!ops[n].is_delete)
+        if (!is_tidying(a, &ops[n]))
             return rc;
     }
     *ret_count = n;

@@ -76,7 +76,8 @@ static int collect(void *user, const struct tree_pair *pair)
     return e->count == e->limit ? ELOQ_FETCH : ELOQ_OK;
 }
 
-/* Whether the main tree holds the key with this expiry. ELOQ_OK, ELOQ_NOT_FOUND or a failure. */
+/* Whether the main tree holds the key with this expiry. ELOQ_OK, ELOQ_NOT_FOUND (also when it would
+ * stand in a damaged page: it cannot be cleaned) or a failure. */
 static int has_pair(struct task *t, struct snapshot *s, eloq_slice key, uint64_t expire_at)
 {
     if (s->root[TREE_MAIN].n == NO_PAGE)
@@ -104,7 +105,7 @@ static int has_pair(struct task *t, struct snapshot *s, eloq_slice key, uint64_t
 out:
     buffers_give(s->part->env, &page, 1);
     arena_reset(&t->arena, mark);
-    return rc;
+    return rc == ELOQ_CORRUPTED ? ELOQ_NOT_FOUND : rc;
 }
 
 /* ELOQ_OK if one of the collected keys has its pair, ELOQ_NOT_FOUND if none has, or a failure. */
@@ -125,7 +126,9 @@ static int collect_round(struct expired *e, struct snapshot *s, struct tree_scan
     int rc;
     do {
         e->count = 0;
-        TRY(tree_scan_step(e->t, scan, collect, e));
+        rc = tree_scan_step(e->t, scan, collect, e);
+        if (rc < 0 && !(rc == ELOQ_CORRUPTED && e->count > 0))
+            return rc; /* else those before the damage can be cleaned */
         rc = any_pair(e, s);
     } while (rc == ELOQ_NOT_FOUND && e->count == e->limit);
     if (rc == ELOQ_NOT_FOUND)
@@ -133,7 +136,7 @@ static int collect_round(struct expired *e, struct snapshot *s, struct tree_scan
     if (rc < 0 || e->count < e->limit)
         return rc < 0 ? rc : ELOQ_OK;
     rc = tree_scan_step(e->t, scan, collect, e);
-    return rc < 0 ? rc : ELOQ_OK;
+    return rc < 0 && rc != ELOQ_CORRUPTED ? rc : ELOQ_OK;
 }
 
 static int by_key(const void *a, const void *b)
