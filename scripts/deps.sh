@@ -7,7 +7,7 @@
 # As root, or through sudo. When it may not install it prints the exact line and exits 1.
 set -u
 
-build='gcc g++ libc6-dev binutils meson ninja-build pkg-config liburing-dev libxxhash-dev libzstd-dev libinih-dev'
+build='gcc g++ libc6-dev binutils meson ninja-build pkg-config liburing-dev libxxhash-dev libzstd-dev libinih-dev libedit-dev'
 more='check clang clang-tidy clang-format libclang-rt-dev cppcheck valgrind gcovr python3 scdoc'
 
 wanted=$build

@@ -74,6 +74,19 @@ class Cli:
         return result
 
 
+def snapshot(directory):
+    """Every path below, with what would change if somebody wrote."""
+    seen = {}
+    for folder, _, files in os.walk(directory):
+        seen[folder] = os.stat(folder).st_mtime_ns
+        for name in files:
+            path = os.path.join(folder, name)
+            status = os.stat(path)
+            with open(path, "rb") as content:
+                seen[path] = (status.st_mtime_ns, status.st_size, content.read())
+    return seen
+
+
 def skip(why):
     """Ends the whole file, unless nothing may be skipped."""
     print(why)

@@ -3,23 +3,10 @@
 import os
 import subprocess
 
-from harness import PROGRAM, equal, main, truth
+from harness import PROGRAM, equal, main, snapshot, truth
 
 READERS = (["get", "t", "k"], ["floor", "t", "k"], ["scan", "t"], ["count", "t"], ["dump"], ["tables"],
            ["stat"], ["check"], ["page", "t", "0"], ["manifest", "t"])
-
-
-def snapshot(directory):
-    """Every path below, with what would change if somebody wrote."""
-    seen = {}
-    for folder, _, files in os.walk(directory):
-        seen[folder] = os.stat(folder).st_mtime_ns
-        for name in files:
-            path = os.path.join(folder, name)
-            status = os.stat(path)
-            with open(path, "rb") as content:
-                seen[path] = (status.st_mtime_ns, status.st_size, content.read())
-    return seen
 
 
 def readers_write_nothing(cli):

@@ -152,6 +152,9 @@ static int set_option(struct cli *cli, char *text)
 /* One global option. The config file is read first of all, by args_global. */
 static int take_global(struct cli *cli, int option, char *argument)
 {
+    if (cli->is_shell && option != 'x' && option != 'j' && option != 'q' && option != 'h'
+        && option != '?')
+        return cli_fail(CLI_USAGE, "only --hex, --json and --quiet can be given within a shell");
     switch (option) {
     case 's':
         if (cli->store_count == CLI_STORES_MAX)

@@ -24,7 +24,10 @@ struct cli {
     bool hex;
     bool json;
     bool quiet;
-    eloq_store *store; /* once opened; main closes it */
+    eloq_store *store;      /* once opened; main closes it */
+    enum cli_access access; /* how it was opened */
+    bool shows_expired;
+    bool is_shell; /* this command is one of several */
 };
 
 struct command {
@@ -43,8 +46,13 @@ const struct command *cli_command_find(const char *name);
 /* Chooses the directories: -s, else the config file's store_path, else ELOQSTORE_DIR, else
  * ./eloqstore-data. */
 void cli_paths(const struct cli *cli, eloq_options *options);
-/* Opens the store. 0, or the exit code to end with; its words were printed. */
+/* Opens the store, unless a shell has it open and that will do. 0, or the exit code to end with;
+ * its words were printed. */
 int cli_open(struct cli *cli, enum cli_access access);
+/* The same for a store that the options name. */
+int cli_open_at(struct cli *cli, const eloq_options *given, enum cli_access access);
+/* Runs the command that argv[0] names; returns its exit code. */
+int cli_run(struct cli *cli, int argc, char **argv);
 /* Prints the words of this thread's last failing call; returns the exit code for `status`. */
 int cli_status(const struct cli *cli, int status);
 /* Prints "eloqstore: WORDS"; returns `code`. */
@@ -70,4 +78,6 @@ int cmd_archives(struct cli *cli, int argc, char **argv);
 int cmd_restore(struct cli *cli, int argc, char **argv);
 int cmd_page(struct cli *cli, int argc, char **argv);
 int cmd_manifest(struct cli *cli, int argc, char **argv);
+int cmd_repair(struct cli *cli, int argc, char **argv);
+int cmd_shell(struct cli *cli, int argc, char **argv);
 int cmd_help(struct cli *cli, int argc, char **argv);

@@ -34,11 +34,18 @@ static void on_signal(int number)
 }
 
 /* Only this thread takes them, so that a read that waits for input is interrupted. */
-static void catch_signals(void)
+static void catch_signals(struct sigaction *old)
 {
     struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    stop_wanted = 0;
+    sigaction(SIGINT, &action, &old[0]);
+    sigaction(SIGTERM, &action, &old[1]);
+}
+
+static void give_signals_back(const struct sigaction *old)
+{
+    sigaction(SIGINT, &old[0], NULL);
+    sigaction(SIGTERM, &old[1], NULL);
 }
 
 static void block_signals(int how)
@@ -153,6 +160,7 @@ static int run(struct load *l)
 static int open_and_run(struct load *l)
 {
     struct stat status = { 0 };
+    struct sigaction old[2];
     l->input.file = stdin;
     if (l->file_text && strcmp(l->file_text, "-") != 0) {
         l->input.file = fopen(l->file_text, "re");
@@ -160,7 +168,7 @@ static int open_and_run(struct load *l)
             return cli_fail(CLI_FAILED, "cannot open %s: %s", l->file_text, strerror(errno));
     }
     block_signals(SIG_BLOCK);
-    catch_signals();
+    catch_signals(old);
     int code = cli_open(l->cli, CLI_WRITE);
     block_signals(SIG_UNBLOCK);
     if (code == 0) {
@@ -171,6 +179,7 @@ static int open_and_run(struct load *l)
         code = rc < 0 ? cli_status(l->cli, rc) : run(l);
         load_flight_deinit(&l->flight);
     }
+    give_signals_back(old);
     load_input_deinit(&l->input);
     if (l->input.file != stdin)
         fclose(l->input.file);
@@ -207,6 +216,7 @@ int cmd_load(struct cli *cli, int argc, char **argv)
                                           { "skip", &skip, NULL },
                                           { "ack", &ack, NULL },
                                           { "sync-each", NULL, &l->sync_each } };
+    *l = (struct load){ 0 };
     l->cli = cli;
     l->batch_lines = 1000;
     int at = 0;

@@ -1,7 +1,6 @@
 /* eloqstore/cmd_put.c -- put and del: one durable change. */
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "args.h"
 #include "base/clock.h"
@@ -18,13 +17,13 @@ static int read_stdin(struct bytes *out)
     for (;;) {
         if (bytes_reserve(out, 65536) < 0)
             return cli_fail(CLI_FAILED, "out of memory");
-        ssize_t n = read(STDIN_FILENO, out->data + out->size, 65536);
+        /* By way of stdio, since a shell may have read ahead. */
+        size_t n = fread(out->data + out->size, 1, 65536, stdin);
+        out->size += n;
+        if (n == 0 && ferror(stdin))
+            return cli_fail(CLI_FAILED, "cannot read standard input: %s", strerror(errno));
         if (n == 0)
             return 0;
-        if (n < 0 && errno != EINTR)
-            return cli_fail(CLI_FAILED, "cannot read standard input: %s", strerror(errno));
-        if (n > 0)
-            out->size += (size_t)n;
     }
 }
 

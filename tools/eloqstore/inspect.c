@@ -13,8 +13,7 @@
 
 #define FILE_BYTES_STEP 65536
 
-/* The whole file: 0 or an errno. */
-static int read_file(const char *path, struct bytes *ret)
+int inspect_read_file(const char *path, struct bytes *ret)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int rc = fd < 0 ? errno : 0;
@@ -44,7 +43,7 @@ static int find_format(struct inspect *in, const eloq_options *options, struct e
     struct store_record record = { 0 };
     bytes_init(&text, &in->cli->mem, MEM_OTHER);
     snprintf(path, sizeof(path), "%s/.eloqstore/options", in->files.paths[0]);
-    int rc = read_file(path, &text);
+    int rc = inspect_read_file(path, &text);
     bool is_recorded = rc == 0;
     rc = rc == 0 || rc == ENOENT || rc == ENOTDIR
              ? 0
@@ -144,7 +143,7 @@ int inspect_manifest(struct inspect *in, eloq_part part, bool replay, struct ins
     if (!find_manifest(ret, ret->manifest_name))
         return CLI_NO;
     snprintf(path, sizeof(path), "%s/%s", ret->dir, ret->manifest_name);
-    int rc = read_file(path, &ret->manifest);
+    int rc = inspect_read_file(path, &ret->manifest);
     if (rc != 0)
         return cli_fail(CLI_FAILED, "cannot read %s: %s", path, strerror(rc));
     if (!replay)

@@ -37,6 +37,8 @@ struct inspect_space {
     uint64_t disk_bytes; /* blocks of all of it */
 };
 
+/* Appends a whole file: 0 or an errno. */
+int inspect_read_file(const char *path, struct bytes *ret);
 /* All of these: 0, or the exit code to end with; words were printed. */
 int inspect_open(struct cli *cli, struct inspect *ret); /* opens the store, too */
 void inspect_close(struct inspect *in);

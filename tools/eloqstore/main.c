@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "args.h"
+#include "help_options.h"
 #include "out.h"
 
 const struct command cli_commands[] = {
@@ -71,7 +72,24 @@ const struct command cli_commands[] = {
       cmd_restore },
     { "page", "TABLE ID", "show a page by its logical id", "", cmd_page },
     { "manifest", "TABLE", "show the records of a partition's manifest", "", cmd_manifest },
-    { "help", "[COMMAND]", "this text, or more about a command", "", cmd_help },
+    { "repair", "SOURCE DEST", "copy what can be verified of a damaged store into a new one",
+      "SOURCE is only read; DEST must not exist, or be empty. SOURCE and DEST may be several\n"
+      "directories, separated by ':'. Prints a line per lost range: lost, table.partition, from\n"
+      "(included), to (not included); an empty one is open. Exit 1: something is lost. Timestamps\n"
+      "and expiries are kept. Without a readable manifest the data files are searched for pairs,\n"
+      "of which the newest wins: deleted ones may be back.\n",
+      cmd_repair },
+    { "shell", "", "a prompt for these commands",
+      "One command a line, as behind `eloqstore`; words may be in '...' or \"...\", and \\xNN, "
+      "\\t,\n"
+      "\\n, \\r, \\\\ and \\ before any other sign stand for that byte. # begins a comment. exit "
+      "or\n"
+      "Ctrl-D ends it. From a file or a pipe it prints no prompt; its exit code is that of the "
+      "last\n"
+      "command that did not exit 0.\n",
+      cmd_shell },
+    { "help", "[COMMAND | options]", "this text, more about a command, or the options for -o",
+      "options: every key for -c and -o, with its meaning, range and default.\n", cmd_help },
     { NULL, NULL, NULL, NULL, NULL },
 };
 
@@ -102,6 +120,10 @@ static const char options_text[] =
 int cmd_help(struct cli *cli, int argc, char **argv)
 {
     (void)cli;
+    if (argc > 1 && strcmp(argv[1], "options") == 0) {
+        help_options(argc > 2 && strcmp(argv[2], "man") == 0);
+        return CLI_DONE;
+    }
     if (argc > 1) {
         const struct command *command = cli_command_find(argv[1]);
         if (!command)
@@ -127,7 +149,7 @@ static bool asks_help(int argc, char **argv)
     return false;
 }
 
-static int run_command(struct cli *cli, int argc, char **argv)
+int cli_run(struct cli *cli, int argc, char **argv)
 {
     const struct command *command = argc > 0 ? cli_command_find(argv[0]) : NULL;
     if (!command) {
@@ -161,7 +183,7 @@ int main(int argc, char **argv)
     else if (code == 0 && show == 'h')
         code = cmd_help(&cli, 0, NULL);
     else if (code == 0)
-        code = run_command(&cli, argc - first, argv + first);
+        code = cli_run(&cli, argc - first, argv + first);
 
     int rc = eloq_close(cli.store);
     if (rc < 0 && code == CLI_DONE)

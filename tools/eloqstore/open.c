@@ -62,17 +62,46 @@ void cli_paths(const struct cli *cli, eloq_options *options)
     options->path = dir && dir[0] ? dir : "eloqstore-data";
 }
 
-int cli_open(struct cli *cli, enum cli_access access)
+int cli_open_at(struct cli *cli, const eloq_options *given, enum cli_access access)
 {
-    if (access == CLI_WRITE && cli->options.as_of != 0)
-        return cli_fail(CLI_USAGE, "an archive (--as-of) is read-only");
-    eloq_options options = cli->options;
-    cli_paths(cli, &options);
+    eloq_options options = *given;
     options.read_only = access == CLI_READ;
     options.log = on_log;
     options.log_user = cli;
     int rc = eloq_open(&options, &cli->store);
     if (rc > 0)
         return cli_fail(CLI_NO, "there is no such archive");
+    cli->access = access;
+    cli->shows_expired = options.show_expired != 0;
     return rc < 0 ? cli_status(cli, rc) : 0;
+}
+
+/* Whether what is open will do: a shell's commands follow each other on one store. */
+static bool is_open(const struct cli *cli, enum cli_access access)
+{
+    if (!cli->store)
+        return false;
+    if (cli->options.io_backend == ELOQ_IO_MEMORY)
+        return true; /* closed, it would be gone */
+    return (access == CLI_READ || cli->access == CLI_WRITE)
+           && cli->shows_expired == (cli->options.show_expired != 0);
+}
+
+int cli_open(struct cli *cli, enum cli_access access)
+{
+    if (access == CLI_WRITE && cli->options.as_of != 0)
+        return cli_fail(CLI_USAGE, "an archive (--as-of) is read-only");
+    if (is_open(cli, access))
+        return 0;
+    if (cli->store && cli->access == CLI_WRITE)
+        access = CLI_WRITE; /* once a writer, it stays one */
+    int rc = eloq_close(cli->store);
+    cli->store = NULL;
+    if (rc < 0)
+        return cli_status(cli, rc);
+    eloq_options options = cli->options;
+    cli_paths(cli, &options);
+    if (cli->is_shell && options.io_backend == ELOQ_IO_MEMORY)
+        access = CLI_WRITE;
+    return cli_open_at(cli, &options, access);
 }
