@@ -18,7 +18,7 @@
 
 struct script {
     uint64_t seed;
-    bool append, is_large, has_two_paths;
+    bool append, is_large, has_two_paths, compresses;
     uint32_t shift, manifest_limit;
     unsigned batches;
     struct model states[SCRIPT_STATES];

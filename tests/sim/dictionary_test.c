@@ -1,0 +1,263 @@
+/* tests/sim/dictionary_test.c -- power cuts and failures around the commit that stores a
+ * dictionary.
+ *
+ *     dictionary_test [--seed N] [--trace]
+ *
+ * A store takes a batch, then one whose values make a dictionary, then one more. At each mutating
+ * operation of the second one, in place and appending:
+ *
+ *   cut      the power goes there: the store opens and holds the first batch, or whole the second,
+ *            whether it compresses or not, and takes another
+ *   failed   the operation fails instead: the store holds the first batch; the second is taken when
+ *            it comes again, with the dictionary that was made, and survives
+ *
+ * `check` reads every value each time. On failure: where, the seed, and exit 1. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/script.h"
+
+#define PAIRS 420
+#define VALUE_BYTES 4000 /* together enough for a dictionary */
+
+static uint64_t seed = 1, where_n;
+static bool trace;
+static const char *where = "", *mode = "";
+static struct mem sim_mem;
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+    fprintf(stderr, "dictionary_test: seed %llu, %s, operation %llu, %s: %s (%s)\n",
+            (unsigned long long)seed, mode, (unsigned long long)where_n, where, what,
+            eloq_errmsg());
+    exit(1);
+}
+
+static void add_text(struct model *m, struct rand *r, unsigned number, size_t size)
+{
+    static const char *const words[] = { "apple ", "store ", "partition ", "page ", "value " };
+    static char value[VALUE_BYTES];
+    char key[16];
+
+    for (size_t at = 0; at < size;) {
+        const char *word = words[rand_below(r, 5)];
+        size_t n = MIN(strlen(word), size - at);
+        memcpy(value + at, word, n);
+        at += n;
+    }
+    snprintf(key, sizeof(key), "key%04u", number);
+    model_put(m, key, 7, value, size, SCRIPT_WALL_US, 0, 0);
+}
+
+static void copy_state(struct script *s, unsigned from, unsigned to)
+{
+    for (size_t i = 0; i < s->states[from].count; i++) {
+        const struct model_pair *p = &s->states[from].pairs[i];
+        model_put(&s->states[to], p->key, p->key_size, p->value, p->value_size, p->timestamp,
+                  p->expire_at, 0);
+    }
+}
+
+static void make_script(struct script *s, bool append)
+{
+    struct rand r;
+
+    memset(s, 0, sizeof(*s));
+    rand_seed(&r, seed);
+    s->seed = seed;
+    s->append = append;
+    s->compresses = true;
+    s->shift = 5;
+    for (unsigned i = 0; i < 20; i++)
+        add_text(&s->states[1], &r, 5000 + i, 300);
+    copy_state(s, 1, 2);
+    for (unsigned i = 0; i < PAIRS; i++)
+        add_text(&s->states[2], &r, i, VALUE_BYTES);
+    copy_state(s, 2, 3);
+    for (unsigned i = 0; i < 30; i++)
+        add_text(&s->states[3], &r, i * 10, 500);
+}
+
+static void on_finding(void *user, eloq_part part, const eloq_finding *finding)
+{
+    (void)user;
+    (void)part;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+}
+
+static void must_open(struct run *run)
+{
+    if (script_open(run) < 0)
+        fail("does not open");
+}
+
+static void must_close(struct run *run)
+{
+    if (!script_close(run))
+        fail("closed, and memory is left");
+}
+
+static void must_write(struct run *run, unsigned from, unsigned to)
+{
+    if (script_write(run, from, to) != ELOQ_OK)
+        fail("takes no batch");
+}
+
+/* Which of the two states it is; every value is read. */
+static unsigned find_state(struct run *run)
+{
+    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) != ELOQ_OK)
+        fail("check");
+    for (unsigned k = 1; k <= 2; k++)
+        if (script_holds(run, k) == 0)
+            return k;
+    fail("neither the first batch nor the second");
+}
+
+static uint64_t dictionaries_made(struct run *run)
+{
+    uint64_t made = 0;
+
+    if (eloq_stat(run->db, "dictionaries_made", &made) < 0)
+        fail("stat");
+    return made;
+}
+
+static struct run copy_run(const struct run *run)
+{
+    struct run copy = *run;
+
+    copy.disk = sim_disk_copy(run->disk);
+    sim_disk_print(copy.disk, trace);
+    return copy;
+}
+
+static void cut(const struct run *run, struct rand *r, enum sim_cut how, bool acknowledged)
+{
+    struct run copy = copy_run(run);
+    struct script plain = *run->script;
+
+    sim_disk_power_cut(copy.disk, r, how);
+    plain.compresses = how % 2; /* reading does not depend on it */
+    copy.script = &plain;
+    must_open(&copy);
+    unsigned at = find_state(&copy);
+    if (acknowledged && at != 2)
+        fail("an acknowledged batch is gone");
+    must_write(&copy, at, 3);
+    must_close(&copy);
+    must_open(&copy);
+    if (script_holds(&copy, 3) != 0)
+        fail("the batch after the cut is gone");
+    must_close(&copy);
+    sim_disk_free(copy.disk);
+}
+
+/* False when the second batch needs no n-th operation. */
+static bool try_cut(const struct run *base, uint64_t n)
+{
+    struct run run = copy_run(base);
+    struct rand r;
+
+    where = "cut";
+    where_n = n;
+    rand_seed(&r, seed * 1000 + n);
+    must_open(&run);
+    sim_disk_stop_after(run.disk, n);
+    bool acknowledged = script_write(&run, 1, 2) == ELOQ_OK;
+    bool is_over = !sim_disk_stopped(run.disk);
+    if (acknowledged && dictionaries_made(&run) != 1)
+        fail("no dictionary was made");
+    must_close(&run);
+    for (enum sim_cut how = 0; how < SIM_CUTS; how++)
+        cut(&run, &r, how, acknowledged);
+    sim_disk_free(run.disk);
+    return !is_over;
+}
+
+/* The n-th operation fails. */
+static bool try_failure(const struct run *base, uint64_t n)
+{
+    struct run run = copy_run(base);
+    struct rand r;
+
+    where = "failed";
+    where_n = n;
+    rand_seed(&r, seed * 1000 + n);
+    must_open(&run);
+    struct sim_fault fault = { .kinds = SIM_MUTATIONS, .nth = n + 1, .sys_errno = EIO };
+    sim_disk_fail(run.disk, &fault);
+    int rc = script_write(&run, 1, 2);
+    bool has_struck = sim_disk_struck(run.disk) > 0;
+    sim_disk_heal(run.disk);
+    if (rc != ELOQ_OK) {
+        if (script_holds(&run, 1) != 0)
+            fail("it is not what was acknowledged");
+        if (script_write(&run, 1, 2) != ELOQ_OK) { /* refused, until it is reopened */
+            must_close(&run);
+            must_open(&run);
+            if (find_state(&run) == 1)
+                must_write(&run, 1, 2);
+        } else if (dictionaries_made(&run) != 1) {
+            fail("a dictionary was made twice");
+        }
+    }
+    if (find_state(&run) != 2)
+        fail("the second batch is not there");
+    must_write(&run, 2, 3);
+    must_close(&run);
+    sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+    must_open(&run);
+    if (script_holds(&run, 3) != 0)
+        fail("what was acknowledged is gone");
+    must_close(&run);
+    sim_disk_free(run.disk);
+    return has_struck;
+}
+
+static uint64_t run_mode(bool append)
+{
+    static struct script script;
+    struct run run;
+    uint64_t n = 0, m = 0;
+
+    mode = append ? "append" : "in place";
+    make_script(&script, append);
+    script_start(&run, &script, sim_disk_new(&sim_mem));
+    must_open(&run);
+    must_write(&run, 0, 1);
+    must_close(&run);
+    while (try_cut(&run, n))
+        n++;
+    while (try_failure(&run, m))
+        m++;
+    sim_disk_free(run.disk);
+    script_free(&script);
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = { { "seed", 1, NULL, 's' },
+                                             { "trace", 0, NULL, 't' },
+                                             { NULL, 0, NULL, 0 } };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 's')
+            seed = strtoull(optarg, NULL, 0);
+        else if (c == 't')
+            trace = true;
+        else
+            return 2;
+    }
+    mem_init(&sim_mem, 0);
+    uint64_t in_place = run_mode(false), append = run_mode(true);
+    printf("seed %llu: %llu and %llu operations, ok\n", (unsigned long long)seed,
+           (unsigned long long)in_place, (unsigned long long)append);
+    return 0;
+}
