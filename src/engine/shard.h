@@ -60,8 +60,7 @@ struct shard {
     struct err err; /* why it did not open */
 
     struct {
-        uint64_t requests, batches, batches_merged, keys_expired, cleanings, cleanings_failed,
-            iterators;
+        uint64_t requests, batches, batches_merged, cleanings, cleanings_failed, iterators;
     } counts;
 };
 

@@ -22,6 +22,8 @@ struct eloq_store;
     COUNTER(batches)              \
     COUNTER(batches_merged)       \
     COUNTER(keys_expired)         \
+    COUNTER(cleanings)            \
+    COUNTER(cleanings_failed)     \
     COUNTER(commits)              \
     COUNTER(commit_failures)      \
     COUNTER(pages_read)           \

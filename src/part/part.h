@@ -58,7 +58,7 @@ struct part_env {
     /* counters */
     uint64_t archives_made, archives_removed, restores;
     uint64_t files_removed, compactions, pages_compacted, parts_removed;
-    uint64_t commits, manifest_appends, manifest_switches, pages_written, pages_read,
+    uint64_t keys_expired, commits, manifest_appends, manifest_switches, pages_written, pages_read,
         manifest_bytes, parts_loaded, parts_evicted, commit_failures, values_compressed, dicts_made,
         dicts_failed;
 };

@@ -426,6 +426,7 @@ static void publish(struct wtx *w)
     give_ids(p, &p->current->map, w->ids_freed, w->ids_freed_count);
     snapshot_unref(w->base);
     expiry_committed(p, w->least_expiry);
+    p->env->keys_expired += w->expired;
     if (w->new_dict)
         training_stored(p);
     p->tail_dropped = false;

@@ -32,6 +32,7 @@ struct wtx {
     bool changed;          /* a page was put or freed, or a root changed */
     bool emptied;          /* by wtx_free_all */
     uint64_t least_expiry; /* of the pairs it adds; EXPIRY_NEVER: none expires */
+    uint64_t expired;      /* pairs it drops because they have */
     struct dict *new_dict; /* the commit stores it; NULL: it keeps that of base */
 
     struct manifest_change *changes;

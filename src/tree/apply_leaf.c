@@ -101,7 +101,9 @@ static int merge_key(struct applier *a, struct touched *leaf, const struct entry
                      const struct tree_op *ops, size_t count, bool *changed)
 {
     struct current now = { 0 };
-    if (stored && !has_expired(a, stored->expire_at)) {
+    if (stored && has_expired(a, stored->expire_at)) {
+        a->w->expired++;
+    } else if (stored) {
         now.exists = true;
         now.entry = *stored;
     }
