@@ -27,6 +27,8 @@ static int add_ttl(struct applier *a, const struct entry *entry, bool is_delete)
     put_u64_be(key, entry->expire_at);
     memcpy(key + 8, entry->key.data, entry->key.size);
     TRY(applier_grow(a, &a->ttl, a->ttl_count, &a->ttl_capacity, sizeof(a->ttl[0])));
+    if (!is_delete)
+        a->w->least_expiry = MIN(a->w->least_expiry, entry->expire_at);
     a->ttl[a->ttl_count++] = (struct tree_op){ .key = eloq_bytes(key, 8 + entry->key.size),
                                                .is_delete = is_delete,
                                                .is_forced = true };
