@@ -180,9 +180,11 @@ static void recover(struct run *run, const struct truth *a, const struct truth *
     must_check(run);
     if (script_holds(run, at) != 0 && script_holds(run, at = b->state) != 0)
         fail("neither the acknowledged state nor the one under way");
-    for (size_t i = 0; i < STEPS; i++)
-        if (plan[i].kind == ARCHIVE && (find(a, plan[i].what) || find(b, plan[i].what)))
-            must_restore(run, plan[i].what, a, b);
+    for (size_t i = 0; i < a->count; i++)
+        must_restore(run, a->kept[i].timestamp, a, b);
+    for (size_t i = 0; i < b->count; i++)
+        if (!find(a, b->kept[i].timestamp))
+            must_restore(run, b->kept[i].timestamp, a, b);
     must_check(run);
     if (!script_close(run))
         fail("closed, and memory is left");
@@ -238,6 +240,33 @@ static size_t walk(struct run *run, size_t from, struct truth *done, struct trut
     return i;
 }
 
+/* What stands there was copied and never flushed; an archive of it is promised to last. */
+static void row_copied(const struct run *run, struct rand *r, const struct truth *done,
+                       const struct truth *next)
+{
+    static const struct step step = { ARCHIVE, 400 };
+    struct run copy = *run;
+    struct truth now = *done, then;
+
+    where = "copied, not flushed, archived, power cut";
+    copy.disk = sim_disk_copy(run->disk);
+    sim_disk_print(copy.disk, arg.trace);
+    sim_disk_kill(copy.disk);
+    sim_disk_unsync(copy.disk, SCRIPT_PATH, run->script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
+    if (script_open(&copy) < 0)
+        fail("does not open");
+    if (script_holds(&copy, now.state) != 0)
+        now = *next;
+    then = after(run->script, &now, &step);
+    if (take(&copy, &now, &step) != ELOQ_OK)
+        fail("is not archived");
+    if (!script_close(&copy))
+        fail("closed, and memory is left");
+    cut(&copy, r, SIM_CUT_LOSE_ALL, &then, &then);
+    cut(&copy, r, (enum sim_cut)rand_below(r, SIM_CUTS), &then, &then);
+    sim_disk_free(copy.disk);
+}
+
 static void row_stopped(const struct script *script, uint64_t n)
 {
     struct run run = new_run(script, RETAINED);
@@ -253,6 +282,9 @@ static void row_stopped(const struct script *script, uint64_t n)
         fail("closed, and memory is left");
     for (enum sim_cut how = 0; how < SIM_CUTS; how++)
         cut(&run, &r, how, &done, &next);
+    /* Of older archives, which were copied with it, nobody promises anything. */
+    if (done.state != 0 && next.count == 0)
+        row_copied(&run, &r, &done, &next);
     sim_disk_free(run.disk);
 }
 
@@ -325,6 +357,8 @@ static void run_script(uint64_t seed)
 
     script_make(&script, seed);
     script.append = true;
+    if (script.seed % 3 == 0) /* would drop, and with that take archives along */
+        script.seed++;
     rand_seed(&r, seed);
     where_script = seed;
     where_n = 0;
