@@ -201,11 +201,16 @@ static int check_entries(struct walk *w, const struct batch_leaf *b, const struc
     return keep_key(w, cursor.entry.key);
 }
 
+static eloq_slice bound(const struct walk *w, size_t at, size_t size)
+{
+    return size ? eloq_bytes(w->bounds.data + at, size) : eloq_bytes(NULL, 0);
+}
+
 static int check_leaf(struct walk *w, const struct batch_leaf *b, const uint8_t *page, int rc)
 {
     struct check *c = w->c;
-    eloq_slice lower = eloq_bytes(w->bounds.data + b->lower_at, b->lower_size);
-    eloq_slice upper = eloq_bytes(w->bounds.data + b->upper_at, b->upper_size);
+    eloq_slice lower = bound(w, b->lower_at, b->lower_size);
+    eloq_slice upper = bound(w, b->upper_at, b->upper_size);
     struct leaf leaf;
     if (rc == ELOQ_OK && !page_verify(page, c->page_bytes))
         rc = pages_fail(c->t, c->s, b->id, "bad page checksum");

@@ -6,7 +6,7 @@
 /* A bound of a leaf in the window; lent until the window is filled again. */
 static inline eloq_slice scan_bound(const struct tree_scan *scan, size_t at, size_t size)
 {
-    return eloq_bytes(scan->bounds.data + at, size);
+    return size ? eloq_bytes(scan->bounds.data + at, size) : eloq_bytes(NULL, 0);
 }
 
 /* Lists and reads the next leaves: at least one, or a failure. The window must be used up. */

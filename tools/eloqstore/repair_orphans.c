@@ -134,7 +134,7 @@ int salvage_gaps(struct salvage *s)
         size_t end = at;
         while (end < list.count && list.items[end].gap == i)
             end++;
-        code = fill_gap(s, &s->gaps.items[i], list.items + at, end - at);
+        code = fill_gap(s, &s->gaps.items[i], list.count ? list.items + at : NULL, end - at);
         at = end;
     }
     mem_free(&s->repair->cli->mem, list.items);
