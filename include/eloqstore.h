@@ -349,8 +349,9 @@ int eloq_check_async(eloq_store *store, eloq_part part,
 int eloq_truncate(eloq_store *store, eloq_part part, eloq_slice from);
 int eloq_truncate_async(eloq_store *store, eloq_part part, eloq_slice from, eloq_op *op);
 /* The same for every partition of a table, each of which is all or nothing, with their archives but
- * those that are being read. The first failure, after all were tried. A table of that name written
- * afterwards is a new one. No such table: ELOQ_OK. */
+ * those that are being read. The first failure, after all were tried: some may be empty or gone,
+ * dropping again goes on. A table of that name written afterwards is a new one. No such table:
+ * ELOQ_OK. */
 int eloq_drop(eloq_store *store, const char *table);
 int eloq_drop_async(eloq_store *store, const char *table, eloq_op *op);
 /* Append mode: compacts every data file that is due by file_amplify_factor (0: by 2) now, which

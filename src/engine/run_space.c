@@ -45,7 +45,7 @@ static int cut_pairs(struct task *t, struct part *p, eloq_slice from)
 }
 
 /* Whatever was cut is gone; now its space. Readers of older versions keep theirs for a while. */
-static int give_back(struct task *t, struct shard *s, struct part *p, bool drop)
+static int give_back(struct task *t, struct part *p, bool drop)
 {
     int rc;
 
@@ -59,9 +59,7 @@ static int give_back(struct task *t, struct shard *s, struct part *p, bool drop)
     rc = part_pull_in(t, p);
     while (rc >= 0 && (rc = part_maintain(t, p)) > 0)
         ;
-    if (rc < 0)
-        log_failure(t, s, (eloq_part){ p->table, p->partition }, "giving space back failed");
-    return ELOQ_OK;
+    return rc;
 }
 
 int run_truncate(struct task *t, struct shard *s, struct request *r)
@@ -75,8 +73,13 @@ int run_truncate(struct task *t, struct shard *s, struct request *r)
     if (rc != ELOQ_OK)
         return MIN(rc, ELOQ_OK); /* nothing to cut */
     rc = cut_pairs(t, p, r->ask.truncate.from);
-    if (rc == ELOQ_OK)
-        rc = give_back(t, s, p, drop);
+    if (rc == ELOQ_OK) {
+        rc = give_back(t, p, drop);
+        if (rc < 0)
+            log_failure(t, s, part, "giving space back failed");
+        /* The pairs are gone for good, so it is done; but a drop is also about the files. */
+        rc = drop ? rc : ELOQ_OK;
+    }
     part_table_release(&s->parts, p);
     return rc;
 }

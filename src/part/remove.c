@@ -115,7 +115,9 @@ static int remove_files(struct task *t, struct part *p, const struct io_names *n
         TRY(unlink_names(t, p, names, FILE_DATA, path));
         TRY(unlink_names(t, p, names, FILE_TMP, path));
         TRY(sync_directory(t, p, p->files.dir));
+        p->unknown = true; /* if that fails, it may have gone all the same */
         TRY(unlink_names(t, p, names, FILE_MANIFEST, path));
+        p->unknown = false;
     } else { /* the .tmp says that its data files are an unfinished first commit */
         TRY(unlink_names(t, p, names, FILE_DATA, path));
         TRY(sync_directory(t, p, p->files.dir));

@@ -61,6 +61,13 @@ static void remove_pair(struct model *m, struct model_pair *p)
     m->count--;
 }
 
+void model_truncate(struct model *m, const void *from, size_t size)
+{
+    size_t keep = model_lower(m, from, size);
+    while (m->count > keep)
+        pair_free(&m->pairs[--m->count]);
+}
+
 static uint8_t *copy(const void *data, size_t size)
 {
     uint8_t *p = must(malloc(size + 1));

@@ -25,6 +25,8 @@ int model_compare(const void *a, size_t a_size, const void *b, size_t b_size);
 /* The first pair with key >= `key`. */
 size_t model_lower(const struct model *m, const void *key, size_t size);
 struct model_pair *model_find(const struct model *m, const void *key, size_t size);
+/* Removes every pair with key >= `from`. */
+void model_truncate(struct model *m, const void *from, size_t size);
 /* Applies one entry; false: skipped, an explicit timestamp older than the stored pair's. An upsert
  * that has expired acts as a delete. */
 bool model_put(struct model *m, const void *key, size_t key_size, const void *value,

@@ -38,6 +38,7 @@ static struct {
           .backend = ELOQ_IO_AUTO };
 
 static uint64_t dictionaries; /* made, at each close so far */
+static uint64_t removed;      /* partitions that were emptied, dictionaries and all */
 static uint64_t rng_state;
 static uint64_t step_now;
 static eloq_store *db;
@@ -338,6 +339,54 @@ static void write_batch(uint32_t p)
     free(entries);
 }
 
+/* ---- removing ---- */
+
+/* The partition is gone from the disk at once: nothing reads it. */
+static void expect_absent(uint32_t p)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s.%u", arg.dir, part_of(p).table, p);
+    if (arg.dir && access(path, F_OK) == 0)
+        fail("%s is still there", path);
+}
+
+static void truncate_part(uint32_t p)
+{
+    uint8_t key[PATH_MAX * 8];
+    size_t size = below(3) ? make_key(below(arg.keys + 50), key, arg.page / 2 - 8) : 0;
+    if (eloq_truncate(db, part_of(p), eloq_bytes(key, size)) != ELOQ_OK)
+        fail("truncate");
+    model_truncate(&models[p], key, size);
+    removed += models[p].count == 0;
+    if (models[p].count == 0)
+        expect_absent(p);
+}
+
+static void drop_table(uint32_t p)
+{
+    if (eloq_drop(db, part_of(p).table) != ELOQ_OK)
+        fail("drop");
+    for (uint32_t i = p % 2; i < arg.partitions; i += 2) {
+        model_truncate(&models[i], NULL, 0);
+        expect_absent(i);
+        removed++;
+    }
+}
+
+static void remove_something(uint32_t p)
+{
+    uint64_t dice = below(10);
+    if (dice < 5)
+        truncate_part(p);
+    else if (dice == 5)
+        drop_table(p);
+    else if (dice == 6 && eloq_clean_expired(db, part_of(p)) < 0)
+        fail("clean");
+    else if (dice > 6 && arg.append && eloq_compact(db, part_of(p)) < 0)
+        fail("compact");
+    check_all(p);
+}
+
 /* ---- opening, closing, looking from outside ---- */
 
 static void on_finding(void *user, eloq_part part, const eloq_finding *finding)
@@ -361,6 +410,7 @@ static void open_store(void)
     options.manifest_limit = below(2) ? 4096 + below(100000) : 0;
     options.buffer_pool_size = below(2) ? 64 * arg.page : 0;
     options.shards = 1 + (uint32_t)below(3);
+    options.file_amplify_factor = below(3) ? 2 + (uint32_t)below(2) : ELOQ_ZERO;
     options.enable_compression = arg.compress && below(4);
     options.io_backend = arg.backend != ELOQ_IO_AUTO ? arg.backend : backends[below(3)];
     if (eloq_open(&options, &db) < 0)
@@ -409,14 +459,14 @@ static void decode(void)
         fail("the decoder sees %zu pairs, the model has %zu", lines, want_lines);
 }
 
-/* A partition's dictionary is made once. */
+/* A partition's dictionary is made once in its life. */
 static void count_dictionaries(void)
 {
     uint64_t made = 0;
     if (eloq_stat(db, "dictionaries_made", &made) < 0)
         fail("stat");
     dictionaries += made;
-    if (dictionaries > arg.partitions)
+    if (dictionaries > arg.partitions + removed)
         fail("%llu dictionaries were made for %u partitions", (unsigned long long)dictionaries,
              arg.partitions);
 }
@@ -516,6 +566,8 @@ int main(int argc, char **argv)
         check_all(p);
         if (below(3) == 0)
             random_reads(p);
+        if (below(4) == 0)
+            remove_something((uint32_t)below(arg.partitions));
         if (below(6) == 0)
             reopen();
     }

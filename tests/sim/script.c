@@ -51,6 +51,13 @@ static void make_state(struct script *s, unsigned k)
             model_delete(m, m->pairs[0].key, m->pairs[0].key_size, UINT64_MAX);
         return;
     }
+    if (kind == 3
+        && model_find(from, "turn", 4)) { /* everything from some key on, "turn" with it */
+        size_t keep = rand_below(&r, from->count);
+        while (m->count > keep)
+            model_delete(m, m->pairs[keep].key, m->pairs[keep].key_size, UINT64_MAX);
+        return;
+    }
     unsigned count = s->is_large ? large[rand_below(&r, 5)] : small[rand_below(&r, 5)];
     if (k == 1)
         count = s->is_large ? 60 : 12;
@@ -147,10 +154,56 @@ static bool same_pair(const struct model_pair *a, const struct model_pair *b)
            && model_compare(a->value, a->value_size, b->value, b->value_size) == 0;
 }
 
-int script_write(struct run *run, unsigned from_state, unsigned to_state)
+static int holds(struct run *run, const struct model *m)
 {
-    const struct model *from = &run->script->states[from_state];
-    const struct model *to = &run->script->states[to_state];
+    eloq_range all = { 0 };
+    eloq_iter *iter = NULL;
+    eloq_item item;
+    size_t n = 0;
+    bool same = true;
+
+    int rc = eloq_scan(run->db, script_part, &all, &iter);
+    while (rc == ELOQ_OK && same && (rc = eloq_iter_next(iter, &item)) == ELOQ_OK) {
+        const struct model_pair *p = n < m->count ? &m->pairs[n] : NULL;
+        same = p && model_compare(p->key, p->key_size, item.key.data, item.key.size) == 0
+               && model_compare(p->value, p->value_size, item.value.data, item.value.size) == 0
+               && p->expire_at == item.expire_at;
+        n++;
+    }
+    eloq_iter_close(iter);
+    if (rc < 0)
+        return rc;
+    return same && n == m->count ? 0 : 1;
+}
+
+/* Whether `to` is `from` without its last pairs. */
+static bool is_cut(const struct model *from, const struct model *to)
+{
+    for (size_t i = 0; i < to->count && i < from->count; i++)
+        if (model_compare(from->pairs[i].key, from->pairs[i].key_size, to->pairs[i].key,
+                          to->pairs[i].key_size)
+                != 0
+            || !same_pair(&from->pairs[i], &to->pairs[i]))
+            return false;
+    return to->count < from->count;
+}
+
+/* All of it, in one of the three ways, or from a key on. */
+static int cut(struct run *run, const struct model *from, const struct model *to)
+{
+    const struct model_pair *first = &from->pairs[to->count];
+
+    if (to->count > 0)
+        return eloq_truncate(run->db, script_part, eloq_bytes(first->key, first->key_size));
+    if (run->script->seed % 3 != 0 || run->mem_fail) /* after a failed drop one must look */
+        return eloq_truncate(run->db, script_part, eloq_str(""));
+    int rc = eloq_drop(run->db, script_part.table);
+    /* It may fail with everything gone but the files. */
+    return rc < 0 && holds(run, to) == 0 ? ELOQ_OK : rc;
+}
+
+static int write_batch(struct run *run, const struct model *from, const struct model *to)
+{
     eloq_entry *entries = calloc(from->count + to->count + 1, sizeof(*entries));
     size_t n = 0;
 
@@ -178,25 +231,20 @@ int script_write(struct run *run, unsigned from_state, unsigned to_state)
     return rc;
 }
 
+int script_write(struct run *run, unsigned from_state, unsigned to_state)
+{
+    const struct script *s = run->script;
+    const struct model *from = &s->states[from_state], *to = &s->states[to_state];
+    bool cuts = s->seed % 4 < 2 ? is_cut(from, to) : is_cut(from, to) && to->count > 0;
+
+    int rc = cuts ? cut(run, from, to) : write_batch(run, from, to);
+    /* What is moved holds the same; whether that succeeds is nothing the batch promises. */
+    if (rc == ELOQ_OK && s->append && s->seed % 8 < 4)
+        (void)eloq_compact(run->db, script_part);
+    return rc;
+}
+
 int script_holds(struct run *run, unsigned k)
 {
-    const struct model *m = &run->script->states[k];
-    eloq_range all = { 0 };
-    eloq_iter *iter = NULL;
-    eloq_item item;
-    size_t n = 0;
-    bool same = true;
-
-    int rc = eloq_scan(run->db, script_part, &all, &iter);
-    while (rc == ELOQ_OK && same && (rc = eloq_iter_next(iter, &item)) == ELOQ_OK) {
-        const struct model_pair *p = n < m->count ? &m->pairs[n] : NULL;
-        same = p && model_compare(p->key, p->key_size, item.key.data, item.key.size) == 0
-               && model_compare(p->value, p->value_size, item.value.data, item.value.size) == 0
-               && p->expire_at == item.expire_at;
-        n++;
-    }
-    eloq_iter_close(iter);
-    if (rc < 0)
-        return rc;
-    return same && n == m->count ? 0 : 1;
+    return holds(run, &run->script->states[k]);
 }

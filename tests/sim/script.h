@@ -47,7 +47,7 @@ void script_start(struct run *run, const struct script *script, struct sim_disk 
 int script_open(struct run *run);
 /* False: closing it left memory behind. */
 bool script_close(struct run *run);
-/* Writes what leads from states[from] to states[to], as one batch. */
+/* Writes what leads from states[from] to states[to], as one batch, or by truncating or dropping. */
 int script_write(struct run *run, unsigned from, unsigned to);
 /* Whether the store holds just states[k]: 0 yes, 1 no, < 0 a failure. */
 int script_holds(struct run *run, unsigned k);
