@@ -36,7 +36,7 @@ enum page_type { PAGE_INNER_INDEX = 0, PAGE_LEAF_INDEX = 1, PAGE_DATA = 2, PAGE_
 #define ENTRY_LENGTH_SHIFT 4
 enum compression { COMPRESSION_NONE = 0, COMPRESSION_DICT = 1, COMPRESSION_ALONE = 2 };
 
-/* plain lengths: shorter values stay plain, up to the second with a dictionary, above stand-alone */
+/* plain lengths: shorter stays plain; up to the second one by dictionary, above it stand-alone */
 #define COMPRESS_BYTES_MIN 100u
 #define COMPRESS_DICT_BYTES_MAX (10u << 20)
 #define COMPRESS_BYTES_MAX UINT32_MAX /* the length is a v32 */

@@ -343,7 +343,8 @@ static int write_manifest(struct task *t, struct wtx *w)
 
     if (terms_end > TERMS_MAX)
         return part_fail(t, p, ELOQ_NO_SPACE, "partition has too many data files");
-    if (is_empty || w->emptied || w->new_dict || manifest_log_must_replace(p, w->change_count, term_count))
+    if (is_empty || w->emptied || w->new_dict
+        || manifest_log_must_replace(p, w->change_count, term_count))
         return manifest_log_replace(t, p, w->next);
     return append_log(t, w, terms_end);
 }

@@ -6,16 +6,15 @@
 #include "page/dict_stream.h"
 #include "tree/apply_private.h"
 
-#define YIELD_BYTES (64u << 10)      /* compressed between two yields */
-#define PACKED_KEPT_BYTES (2u << 20) /* a buffer larger than this is not kept for the next value \
-                                      */
-#define INLINE_PAGES 4               /* see value_keep_inline */
+#define YIELD_BYTES (64u << 10) /* compressed between two yields */
+#define KEPT_BYTES (2u << 20)   /* a larger buffer is not kept for the next value */
+#define INLINE_PAGES 4          /* see value_keep_inline */
 
 /* As dict_compress, in steps. */
 static int compress_large(struct applier *a, const struct dict *d, eloq_slice plain)
 {
     struct part_env *env = a->w->part->env;
-    struct dict_stream stream;
+    struct dict_stream stream = { 0 };
 
     mutex_lock(a->t, &env->packing);
     int rc = dict_pack_begin(&stream, env->mem, d, plain, &a->packed);
@@ -49,7 +48,7 @@ bool value_compress(struct applier *a, struct entry *entry)
     if (a->kind != TREE_MAIN || !a->w->part->env->compress || size < COMPRESS_BYTES_MIN
         || size > COMPRESS_BYTES_MAX || (!is_alone && !d))
         return false;
-    if (a->packed.capacity > PACKED_KEPT_BYTES)
+    if (a->packed.capacity > KEPT_BYTES)
         bytes_free(&a->packed);
     /* No memory for it: plain is as good. */
     if (compress(a, d, entry->value) != ELOQ_OK)

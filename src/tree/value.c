@@ -129,7 +129,7 @@ static int decompress(struct task *t, struct snapshot *s, enum compression type,
                       void *plain, uint64_t size)
 {
     struct part_env *env = s->part->env;
-    struct dict_stream stream;
+    struct dict_stream stream = { 0 };
     if (size <= DICT_AT_ONCE_BYTES)
         return dict_decompress(env->dicts, s->dict, type, stored, plain, size);
     int rc = dict_unpack_begin(&stream, env->mem, s->dict, type, stored, plain, size);
