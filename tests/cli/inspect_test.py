@@ -45,6 +45,18 @@ def stat_counts_pages(cli):
     truth(json.loads(cli.ok("-j", "stat"))["tree_depth"] == 2, "json")
 
 
+def stat_shows_the_dictionary(cli):
+    words = [b"apple", b"store", b"partition", b"manifest", b"page", b"the", b"value"]
+    lines = [b"key%06d\t%s\n" % (i, b" ".join(words[(i * 7 + j * j * (i % 11 + 1)) % 7] for j in range(90)))
+             for i in range(4000)]
+    cli.ok("-o", "enable_compression=true", "load", "t", stdin=b"".join(lines))
+    cli.ok("-o", "enable_compression=true", "put", "other", "k", "v" * 1000)
+    equal(stat_of(cli, "t")[b"dictionary_bytes"], 16384)
+    equal(stat_of(cli, "other")[b"dictionary_bytes"], 0)
+    equal(cli.ok("get", "t", "key003999"), lines[3999].split(b"\t")[1])
+    cli.ok("check")
+
+
 def check_of_a_sound_store(cli):
     fill(cli)
     out = cli.ok("check")
