@@ -1,42 +1,11 @@
 /* tests/unit/api/archive_test.c -- archives hold the state of their moment, whatever happens later.
  */
-#include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/file.h>
 #include <time.h>
 
-#include "unit/api/fixture.h"
+#include "unit/api/archive_fixture.h"
 
 static const eloq_part part = { "t", 0 };
-
-static eloq_options append_options(void)
-{
-    eloq_options options = ELOQ_OPTIONS(NULL);
-
-    options.format.data_append_mode = 1;
-    options.format.pages_per_file_shift = 3;
-    return options;
-}
-
-static bool open_append(int kind, eloq_store **ret)
-{
-    eloq_options options = append_options();
-
-    return fixture_open(kind, "s", &options, ret);
-}
-
-/* false: nothing to test here. */
-static bool opens(int kind)
-{
-    eloq_store *db;
-
-    if (fixture_is_memory(kind) || !open_append(kind, &db))
-        return false;
-    ck_ok(eloq_close(db));
-    return true;
-}
 
 /* ---- what a partition holds ---- */
 
@@ -79,15 +48,6 @@ static void change(eloq_store *db, struct state *s, unsigned *seed, unsigned one
         count++;
     }
     ck_ok(eloq_write(db, part, entries, count));
-}
-
-static unsigned number(eloq_slice digits)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < digits.size; i++)
-        n = n * 10 + (unsigned)(((const char *)digits.data)[i] - '0');
-    return n;
 }
 
 /* The partition holds this state and nothing else. */
@@ -135,18 +95,6 @@ static void expect_archives(eloq_store *db, size_t count, const uint64_t *timest
     for (size_t i = 0; i < count; i++)
         ck_assert_uint_eq(list.timestamps[i], timestamps[i]);
     eloq_archives_free(&list);
-}
-
-static unsigned count_files(const char *prefix)
-{
-    DIR *dir = opendir(fixture_path("s/t.0"));
-    unsigned count = 0;
-
-    ck_assert_ptr_nonnull(dir);
-    for (struct dirent *e; (e = readdir(dir));)
-        count += strncmp(e->d_name, prefix, strlen(prefix)) == 0;
-    closedir(dir);
-    return count;
 }
 
 /* ---- wrong calls ---- */
@@ -350,6 +298,29 @@ START_TEST(the_newest_stay_with_their_files)
 }
 END_TEST
 
+START_TEST(a_replaced_archive_gives_its_files_back)
+{
+    static struct state live;
+    unsigned seed = 37;
+    eloq_store *db;
+
+    memset(&live, 0, sizeof(live));
+    ck_assert(open_append(STORE_HOST_SYNC, &db));
+    change(db, &live, &seed, 1);
+    ck_ok(eloq_archive(db, part, 1));
+    for (unsigned i = 0; i < 40; i++)
+        change(db, &live, &seed, 1);
+    ck_assert(fixture_exists("s/t.0/data_0_0"));
+    ck_ok(eloq_archive(db, part, 1));
+    for (unsigned i = 0; i < 40; i++)
+        change(db, &live, &seed, 1);
+    ck_assert(!fixture_exists("s/t.0/data_0_0"));
+    ck_ok(eloq_check(db, part, NULL, NULL, NULL));
+    ck_ok(eloq_close(db));
+    ck_assert_uint_le(count_files("data_"), 16); /* two states and what is being filled */
+}
+END_TEST
+
 START_TEST(a_reader_protects_its_archive)
 {
     eloq_options options = append_options(), as_of = ELOQ_OPTIONS(NULL);
@@ -542,222 +513,6 @@ START_TEST(an_archive_without_a_file_is_not_restored)
 }
 END_TEST
 
-/* ---- all partitions ---- */
-
-#define COUNTERS 6
-
-struct writer {
-    eloq_store *db;
-    _Atomic bool stop;
-    uint64_t rounds;
-};
-
-/* The same number into every partition, in order. */
-static void *count_up(void *arg)
-{
-    struct writer *w = arg;
-    char value[32];
-
-    for (uint64_t n = 1; !atomic_load(&w->stop); n++) {
-        snprintf(value, sizeof(value), "%llu", (unsigned long long)n);
-        for (uint32_t i = 0; i < COUNTERS; i++) {
-            eloq_part p = { "count", i };
-            ck_ok(eloq_put(w->db, p, eloq_str("n"), eloq_str(value)));
-        }
-        w->rounds = n;
-    }
-    return NULL;
-}
-
-static unsigned counter(eloq_store *db, uint32_t i)
-{
-    eloq_part p = { "count", i };
-    eloq_record record = { 0 };
-    int rc = eloq_get(db, p, eloq_str("n"), &record);
-
-    ck_assert_int_ge(rc, 0);
-    unsigned n = rc == ELOQ_OK ? number(eloq_bytes(record.value.data, record.value.size)) : 0;
-    eloq_record_free(&record);
-    return n;
-}
-
-START_TEST(all_partitions_have_one_moment)
-{
-    eloq_options options = append_options(), as_of = ELOQ_OPTIONS(NULL);
-    struct writer w = { 0 };
-    pthread_t thread;
-    eloq_store *reader;
-
-    options.shards = 3;
-    options.max_archive_tasks = 2;
-    options.io_backend = _i;
-    options.path = fixture_path("s");
-    int rc = eloq_open(&options, &w.db);
-    if (rc < 0 && _i == ELOQ_IO_URING && strstr(eloq_errmsg(), "not available"))
-        return;
-    ck_ok(rc);
-    ck_assert_int_eq(pthread_create(&thread, NULL, count_up, &w), 0);
-    for (uint64_t i = 1; i <= 20; i++) {
-        usleep(3000);
-        ck_ok(eloq_archive_all(w.db, i));
-    }
-    atomic_store(&w.stop, true);
-    pthread_join(thread, NULL);
-    ck_ok(eloq_close(w.db));
-    unsigned last = 0;
-    for (uint64_t i = 1; i <= 20; i++) {
-        as_of.path = fixture_path("s");
-        as_of.as_of = i;
-        rc = eloq_open(&as_of, &reader);
-        if (rc == ELOQ_NOT_FOUND && last == 0)
-            continue; /* nothing was there yet */
-        ck_ok(rc);
-        unsigned before = counter(reader, 0);
-        ck_assert_uint_ge(before, last); /* and moments come one after the other */
-        last = before;
-        for (uint32_t n = 1; n < COUNTERS; n++) {
-            unsigned now = counter(reader, n);
-            ck_assert_msg(now <= before && before - now <= 1, "archive %u: %u then %u", (unsigned)i,
-                          before, now);
-            before = now;
-        }
-        ck_assert_uint_le(last - before, 1);
-        ck_ok(eloq_close(reader));
-    }
-    ck_assert_uint_gt(last, 0);
-}
-END_TEST
-
-static int only_even(void *user, eloq_part p)
-{
-    (void)user;
-    return p.partition % 2 == 0;
-}
-
-START_TEST(all_means_those_that_pass_the_filter)
-{
-    eloq_options options = append_options();
-    eloq_archive_list list = { 0 };
-    eloq_store *db;
-
-    if (!opens(_i))
-        return;
-    options.partition_filter = only_even;
-    options.max_archive_tasks = 3;
-    ck_assert(fixture_open(_i, "s", &options, &db));
-    for (uint32_t i = 0; i < 40; i++) {
-        eloq_part p = { "many", i };
-        put(db, p, "k", "v");
-        if (i % 4 == 0) /* empty ones are skipped */
-            ck_ok(eloq_delete(db, p, eloq_str("k")));
-    }
-    ck_ok(eloq_archive_all(db, 77));
-    for (uint32_t i = 0; i < 40; i++) {
-        eloq_part p = { "many", i };
-        int rc = eloq_archives(db, p, &list);
-        ck_assert_int_ge(rc, 0);
-        ck_assert_uint_eq(list.count, i % 4 == 2);
-        eloq_archives_free(&list);
-    }
-    ck_ok(eloq_close(db));
-}
-END_TEST
-
-START_TEST(one_failing_partition_does_not_stop_the_others)
-{
-    eloq_archive_list list = { 0 };
-    eloq_store *db;
-
-    if (!opens(_i))
-        return;
-    ck_assert(open_append(_i, &db));
-    for (uint32_t i = 0; i < 5; i++) {
-        eloq_part p = { "t", i };
-        put(db, p, "k", "v");
-    }
-    ck_ok(eloq_close(db));
-    int fd = open(fixture_path("s/t.2/manifest_0"), O_WRONLY);
-    ck_assert_int_eq(pwrite(fd, "damage", 6, 0), 6);
-    close(fd);
-    ck_assert(open_append(_i, &db));
-    ck_rc(eloq_archive_all(db, 3), ELOQ_CORRUPTED);
-    eloq_error e;
-    ck_ok(eloq_error_detail(NULL, &e));
-    ck_assert_str_eq(e.table, "t");
-    ck_assert_uint_eq(e.partition, 2);
-    for (uint32_t i = 0; i < 5; i++) {
-        eloq_part p = { "t", i };
-        ck_ok(eloq_archives(db, p, &list));
-        ck_assert_uint_eq(list.count, i != 2);
-    }
-    eloq_archives_free(&list);
-    ck_ok(eloq_close(db));
-}
-END_TEST
-
-static void note_status(eloq_op *op)
-{
-    *(_Atomic int *)op->user = op->status;
-}
-
-START_TEST(closing_completes_what_was_asked)
-{
-    _Atomic int status[2] = { 99, 99 };
-    eloq_op ops[2] = { { .done = note_status, .user = &status[0] },
-                       { .done = note_status, .user = &status[1] } };
-    eloq_store *db;
-
-    if (!opens(_i))
-        return;
-    ck_assert(open_append(_i, &db));
-    for (uint32_t i = 0; i < 30; i++) {
-        eloq_part p = { "t", i };
-        put(db, p, "k", "v");
-    }
-    ck_ok(eloq_archive_all_async(db, 8, &ops[0]));
-    ck_ok(eloq_archive_all_async(db, 9, &ops[1])); /* one at a time */
-    ck_ok(eloq_close(db));
-    ck_assert_int_eq(status[0], ELOQ_OK);
-    ck_assert(status[1] == ELOQ_BUSY || status[1] == ELOQ_OK);
-    ck_assert_uint_eq(count_files("manifest_0_8"), 1);
-    ck_assert(fixture_exists("s/t.29/manifest_0_8"));
-}
-END_TEST
-
-START_TEST(the_timer_archives_and_retains)
-{
-    eloq_options options = append_options();
-    eloq_archive_list list = { 0 };
-    eloq_store *db;
-    uint64_t made = 0;
-
-    if (!opens(_i))
-        return;
-    options.num_retained_archives = 2;
-    options.archive_interval_secs = 1;
-    ck_assert(fixture_open(_i, "s", &options, &db));
-    put(db, part, "k", "v");
-    for (int i = 0; i < 150 && made < 3; i++) {
-        if (_i == STORE_HOST_SYNC)
-            ck_ok(eloq_run(db, 100));
-        else
-            usleep(100000);
-        ck_ok(eloq_stat(db, "archives_made", &made));
-    }
-    ck_assert_uint_ge(made, 3);
-    ck_ok(eloq_archives(db, part, &list));
-    ck_assert_uint_ge(list.count, 1);
-    ck_assert_uint_le(list.count, 3); /* one may have been made just now */
-    eloq_archives_free(&list);
-    ck_ok(eloq_close(db)); /* whatever it is at */
-    ck_assert_uint_le(count_files("manifest_0_"), 2);
-    ck_assert(open_append(_i, &db));
-    expect(db, part, "k", "v");
-    ck_ok(eloq_check(db, part, NULL, NULL, NULL));
-    ck_ok(eloq_close(db));
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("api/archive");
@@ -772,16 +527,12 @@ int main(void)
     tcase_add_loop_test(tc, archives_hold_their_moment, 0, STORE_KINDS);
     tcase_add_test(tc, now_is_a_timestamp);
     tcase_add_loop_test(tc, the_newest_stay_with_their_files, 0, STORE_KINDS);
+    tcase_add_test(tc, a_replaced_archive_gives_its_files_back);
     tcase_add_loop_test(tc, a_reader_protects_its_archive, 0, STORE_KINDS);
     tcase_add_loop_test(tc, restore_goes_back_and_forward, 0, STORE_KINDS);
     tcase_add_loop_test(tc, an_emptied_partition_comes_back, 0, STORE_KINDS);
     tcase_add_test(tc, a_damaged_archive_changes_nothing);
     tcase_add_test(tc, an_archive_without_a_file_is_not_restored);
-    tcase_add_loop_test(tc, all_partitions_have_one_moment, ELOQ_IO_URING, ELOQ_IO_SYNC + 1);
-    tcase_add_loop_test(tc, all_means_those_that_pass_the_filter, 0, STORE_KINDS);
-    tcase_add_loop_test(tc, one_failing_partition_does_not_stop_the_others, 0, STORE_KINDS);
-    tcase_add_loop_test(tc, closing_completes_what_was_asked, 0, STORE_KINDS);
-    tcase_add_loop_test(tc, the_timer_archives_and_retains, 0, STORE_KINDS);
     suite_add_tcase(suite, tc);
     return fixture_main(suite);
 }
