@@ -182,6 +182,9 @@ typedef struct eloq_options {
     uint32_t coroutine_stack_size;  /* bytes; multiple of 4096, at least 32768; default 65536 */
     uint32_t queue_depth;           /* requests waiting a shard; default 4096 */
     uint32_t io_spin_us;            /* spin this long before sleeping; default 0 */
+    uint32_t slow_op_ms;            /* requests and I/O that take this long are logged; default 0:
+                                       none is */
+    uint32_t low_prio_budget_us;    /* most of one round for background work; default 50 */
     uint32_t num_retained_archives; /* newest archives to keep; default 0 = all, no timer */
     uint32_t archive_interval_secs; /* default 86400; ELOQ_ZERO = no automatic archives */
     uint32_t max_archive_tasks;     /* partitions archived at a time; default 256 */
@@ -372,8 +375,8 @@ int eloq_clean_expired_async(eloq_store *store, eloq_part part, eloq_op *op);
 
 /* Keeps the current state of a partition under a timestamp (microseconds; 0 = now). One of the same
  * timestamp is replaced, unless somebody reads it: ELOQ_BUSY. Then the oldest go until
- * options.num_retained_archives are left (0: none goes), except those that are being read, here or in
- * another process. ELOQ_NOT_FOUND: the partition is absent or empty. */
+ * options.num_retained_archives are left (0: none goes), except those that are being read, here or
+ * in another process. ELOQ_NOT_FOUND: the partition is absent or empty. */
 int eloq_archive(eloq_store *store, eloq_part part, uint64_t timestamp);
 int eloq_archive_async(eloq_store *store, eloq_part part, uint64_t timestamp, eloq_op *op);
 /* The same for all partitions that options.partition_filter lets pass, at one moment: no write is
@@ -400,9 +403,17 @@ void eloq_archives_free(eloq_archive_list *list);
 int eloq_restore(eloq_store *store, eloq_part part, uint64_t timestamp);
 int eloq_restore_async(eloq_store *store, eloq_part part, uint64_t timestamp, eloq_op *op);
 
-/* One counter of the store by name, summed over its shards (names: eloq_stat_names). */
+/* One number of the store by name, summed over its shards: counters since the open, and what is in
+ * use now. ELOQ_INVALID: there is none of this name. `name` and `ret` are borrowed until done. */
 int eloq_stat(eloq_store *store, const char *name, uint64_t *ret);
-/* Names of all counters, NULL-terminated, static. */
+int eloq_stat_async(eloq_store *store, const char *name, uint64_t *ret, eloq_op *op);
+/* All of them as Prometheus text (version 0.0.4), in place of what `ret` holds: ret->size bytes and
+ * a NUL behind them. Yours: zero it before its first use, reuse it, eloq_buffer_free() it once.
+ * Only ELOQ_OK changes it. What each means: docs/OPERATIONS.md. */
+int eloq_metrics(eloq_store *store, eloq_buffer *ret);
+int eloq_metrics_async(eloq_store *store, eloq_buffer *ret, eloq_op *op);
+void eloq_buffer_free(eloq_buffer *buffer);
+/* Names of all numbers, NULL-terminated, static. */
 const char *const *eloq_stat_names(void);
 
 /* ---- completion queues: not bound to a store ------------------------------------------------ */

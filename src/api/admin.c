@@ -1,6 +1,5 @@
-/* api/admin.c -- tables, check, counters. */
+/* api/admin.c -- tables, check. */
 #include "engine/arguments.h"
-#include "engine/stats.h"
 
 static int prepare_tables(eloq_store *store, int (*callback)(void *user, eloq_part part),
                           void *user, eloq_op *op)
@@ -62,34 +61,4 @@ int eloq_check_async(eloq_store *store, eloq_part part,
     TRY(arguments_op(op));
     TRY(prepare_check(store, part, callback, user, ret, op));
     return store_submit(store, store_shard_of(store, part.partition), op);
-}
-
-static int collect(eloq_store *store, struct stats *stats)
-{
-    eloq_part none = { 0 };
-
-    for (unsigned i = 0; i < store->shard_count; i++) {
-        eloq_op op = { 0 };
-        request_init(&op, REQUEST_STAT, none)->ask.stats = stats;
-        TRY(store_call(store, i, &op));
-    }
-    return ELOQ_OK;
-}
-
-int eloq_stat(eloq_store *store, const char *name, uint64_t *ret)
-{
-    struct stats stats = { 0 };
-
-    if (!store || !name || !ret)
-        return error_fail(ELOQ_INVALID, "no store, name or place for the number");
-    if (stats_needs_shards(name))
-        TRY(collect(store, &stats));
-    if (!stats_find(store, &stats, name, ret))
-        return error_fail(ELOQ_INVALID, "no counter of this name: %.80s", name);
-    return ELOQ_OK;
-}
-
-const char *const *eloq_stat_names(void)
-{
-    return stats_names();
 }

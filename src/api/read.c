@@ -85,11 +85,19 @@ int eloq_get_many_async(eloq_store *store, eloq_part part, const eloq_slice *key
     return store_submit(store, store_shard_of(store, part.partition), op);
 }
 
+void eloq_buffer_free(eloq_buffer *buffer)
+{
+    if (!buffer)
+        return;
+    free(buffer->data);
+    *buffer = (eloq_buffer){ 0 };
+}
+
 void eloq_record_free(eloq_record *record)
 {
     if (!record)
         return;
-    free(record->key.data);
-    free(record->value.data);
+    eloq_buffer_free(&record->key);
+    eloq_buffer_free(&record->value);
     *record = (eloq_record){ 0 };
 }

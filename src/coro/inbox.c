@@ -95,6 +95,14 @@ struct inbox_item *inbox_take(struct inbox *b)
     return items;
 }
 
+size_t inbox_count(struct inbox *b)
+{
+    pthread_mutex_lock(&b->lock);
+    size_t count = b->count;
+    pthread_mutex_unlock(&b->lock);
+    return count;
+}
+
 void inbox_done(struct inbox *b)
 {
     pthread_mutex_lock(&b->lock);

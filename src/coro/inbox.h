@@ -36,6 +36,8 @@ int inbox_push(struct inbox *b, struct inbox_item *item, bool wait);
 void inbox_push_internal(struct inbox *b, struct inbox_item *item);
 /* Takes everything, oldest first, or NULL. */
 struct inbox_item *inbox_take(struct inbox *b);
+/* Counted items inside, and those taken and not finished. */
+size_t inbox_count(struct inbox *b);
 /* A counted item was finished: makes room. */
 void inbox_done(struct inbox *b);
 /* Refuses pushes from now on, wakes blocked pushers with ELOQ_CLOSED. */

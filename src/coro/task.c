@@ -66,6 +66,7 @@ int task_start(struct sched *s, void (*entry)(struct task *t, void *arg), void *
     t->state = TASK_READY;
     t->low_priority = false;
     err_clear(&t->err);
+    t->io_wait_ns = 0;
     arena_init(&t->arena, s->mem);
     t->entry = entry;
     t->arg = arg;

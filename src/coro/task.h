@@ -26,9 +26,10 @@ struct task {
     struct context context;
     void *stack;
     enum task_state state;
-    bool low_priority;  /* woken, it waits for the low-priority budget; may be set at any time */
-    struct err err;     /* words of the failure being returned */
-    struct arena arena; /* until the task ends */
+    bool low_priority;   /* woken, it waits for the low-priority budget; may be set at any time */
+    struct err err;      /* words of the failure being returned */
+    uint64_t io_wait_ns; /* time it waited for I/O, if that is measured */
+    struct arena arena;  /* until the task ends */
     void (*entry)(struct task *t, void *arg);
     void *arg;
 };

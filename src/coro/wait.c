@@ -72,6 +72,25 @@ void tokens_give(struct tokens *k)
         wait_wake_one(&k->waiters);
 }
 
+size_t tokens_take_some(struct task *t, struct tokens *k, size_t most)
+{
+    size_t taken = 1;
+
+    tokens_take(t, k);
+    if (list_empty(&k->waiters.tasks)) { /* who waits, waits for one of these */
+        size_t more = MIN(most - 1, k->left);
+        k->left -= more;
+        taken += more;
+    }
+    return taken;
+}
+
+void tokens_give_some(struct tokens *k, size_t count)
+{
+    while (count-- > 0)
+        tokens_give(k);
+}
+
 void group_init(struct group *g)
 {
     g->count = 0;

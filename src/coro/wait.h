@@ -28,6 +28,9 @@ struct tokens {
 void tokens_init(struct tokens *k, size_t count);
 void tokens_take(struct task *t, struct tokens *k);
 void tokens_give(struct tokens *k);
+/* Waits for one, and takes up to `most` (at least 1) if there are more; returns how many. */
+size_t tokens_take_some(struct task *t, struct tokens *k, size_t most);
+void tokens_give_some(struct tokens *k, size_t count);
 
 /* A number of things under way; waiting ends when it is zero. */
 struct group {

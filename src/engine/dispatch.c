@@ -25,6 +25,7 @@ static void run_job(struct task *t, struct job *job)
     struct request *r = request_of_job(job);
     struct shard *s = shard_of(t);
 
+    measure_begin(t, r);
     int rc = table[r->kind](t, s, r);
     request_finish(r, rc, &t->err);
 }
@@ -56,8 +57,7 @@ void dispatch(struct shard *s, struct request *r)
         run_loaded(s, r);
         break;
     case REQUEST_STAT:
-        stats_collect(s, r->ask.stats);
-        request_finish(r, ELOQ_OK, NULL);
+        stats_run(s, r);
         break;
     default:
         r->ask.job.run = run_job;

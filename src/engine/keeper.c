@@ -42,6 +42,7 @@ static void open_parts(struct shard *s)
     page_cache_init(&s->cache, &store->mem, &s->pool, (size_t)(budget->cache_bytes / page_bytes));
     fdcache_init(&s->fds, s->io, &store->mem, budget->fds);
     dict_context_init(&s->dicts, &store->mem);
+    tokens_init(&s->writes, options->max_inflight_write);
     s->env = (struct part_env){
         .mem = &store->mem,
         .log = &store->log,
@@ -63,6 +64,7 @@ static void open_parts(struct shard *s)
         .host_driven = options->host_driven,
         .as_of = options->as_of,
         .manifest_limit = options->manifest_limit,
+        .writes = &s->writes,
         .write_batch_pages = options->max_write_batch_pages,
         .amplify_factor = options->file_amplify_factor,
         .wants_maintenance = wants_maintenance,

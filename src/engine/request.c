@@ -27,6 +27,7 @@ void request_finish(struct request *r, int rc, const struct err *e)
 
     if (request_spans(r))
         store_span_end(s->store);
+    measure_end(s, r, rc);
     request_op(r)->status = rc;
     if (rc < 0) {
         eloq_part part = r->ask.part;

@@ -65,7 +65,9 @@ struct delivery {
 struct request_ask {
     struct job job;
     struct shard *shard;
-    eloq_part part; /* the name is lent until done */
+    uint64_t submitted_ns;           /* 0: one of the store's own */
+    uint64_t begun_ns, io_before_ns; /* engine/measure.h */
+    eloq_part part;                  /* the name is lent until done */
     union {
         eloq_slice key; /* GET, FLOOR */
         struct {
@@ -140,7 +142,7 @@ static inline struct request *request_of_job(struct job *job)
 /* Whether it needs other shards than the one it is handed to: they stay until it is answered. */
 static inline bool request_spans(const struct request *r)
 {
-    return r->kind == REQUEST_ARCHIVE_ALL || r->kind == REQUEST_DROP;
+    return r->kind == REQUEST_ARCHIVE_ALL || r->kind == REQUEST_DROP || r->kind == REQUEST_STAT;
 }
 
 /* Prepares the op; the caller fills in what it asks. */

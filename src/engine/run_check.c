@@ -264,7 +264,7 @@ static int check_archives(struct task *t, struct check *c, eloq_part part)
         rc = check_state(t, c, env, part);
         if (rc == ELOQ_NOT_FOUND) /* another owner's: not known by this name */
             rc = ELOQ_OK;
-        c->shard->env.pages_read = env->pages_read;
+        memcpy(c->shard->env.pages_read, env->pages_read, sizeof(env->pages_read));
     }
     c->archive = 0;
     return rc;

@@ -110,6 +110,7 @@ static void add_requests(struct task *t, struct merge *m, struct inbox_item *cha
     for (; chain; chain = next) {
         struct request *r = request_of_item(chain);
         next = chain->next;
+        measure_begin(t, r);
         int rc = add_request(t, m, r, &order);
         if (rc < 0) {
             answer(t, r, rc);

@@ -12,7 +12,6 @@
 #include "engine/writeq.h"
 
 #define DRIVE_NS UINT64_C(1000000)
-#define LOW_BUDGET_NS UINT64_C(50000)
 
 static _Thread_local struct shard *current;
 
@@ -43,6 +42,9 @@ int shard_open(struct shard *s, struct eloq_store *store, unsigned index)
     s->store = store;
     s->index = index;
     TRY(shard_io_open(store, index, &s->io, &s->err));
+    s->measure.slow_ns = store->options.slow_op_ms * UINT64_C(1000000);
+    if (s->measure.slow_ns != 0)
+        io_watch(s->io, &store->clock, s->measure.slow_ns);
     int rc = inbox_init(&s->inbox, store->options.queue_depth, wake, s);
     if (rc < 0) {
         io_close(s->io);
@@ -53,7 +55,7 @@ int shard_open(struct shard *s, struct eloq_store *store, unsigned index)
     else
         rand_seed_system(&s->rand);
     sched_init(&s->sched, &store->mem, &store->clock, store->options.coroutine_stack_size);
-    s->sched.low_budget_ns = LOW_BUDGET_NS;
+    s->sched.low_budget_ns = store->options.low_prio_budget_us * UINT64_C(1000);
     s->tasks_max = store->budget.tasks;
     list_init(&s->waiting);
     list_init(&s->iters);
@@ -153,6 +155,7 @@ void shard_start(struct shard *s, struct job *job)
     if (list_empty(&s->waiting) && shard_try_start(s, job_main, job))
         return;
     list_push_back(&s->waiting, &job->link);
+    s->waiting_count++;
 }
 
 /* Those that waited for room. When there is no task at all that could make any, they are refused.
@@ -164,14 +167,24 @@ static void start_waiting(struct shard *s)
     while (s->tasks < s->tasks_max && (node = list_first(&s->waiting))) {
         struct job *job = container_of(node, struct job, link);
         list_remove(&job->link);
+        s->waiting_count--;
         if (shard_try_start(s, job_main, job))
             continue;
         if (s->tasks > 0) {
             list_push_front(&s->waiting, &job->link);
+            s->waiting_count++;
             return;
         }
         job->refuse(job);
     }
+}
+
+void shard_pass_on(struct shard *s, struct request *r, struct shard *to)
+{
+    s->running--;
+    if (r->item.counted)
+        inbox_done(&s->inbox);
+    inbox_push_internal(&to->inbox, &r->item);
 }
 
 void shard_finished(struct shard *s, struct request *r)

@@ -15,7 +15,7 @@
 #include "coro/wait.h"
 #include "engine/archive_all.h"
 #include "engine/cleaner.h"
-#include "engine/request.h"
+#include "engine/measure.h"
 #include "file/fdcache.h"
 #include "page/dict.h"
 #include "page/pagepool.h"
@@ -38,13 +38,15 @@ struct shard {
     struct dict_context dicts;
     struct part_env env;
     struct part_table parts;
-    struct map writeqs; /* partitions with writes under way (engine/writeq.h) */
-    struct list iters;  /* iterators with a snapshot */
+    struct tokens writes; /* for env */
+    struct map writeqs;   /* partitions with writes under way (engine/writeq.h) */
+    struct list iters;    /* iterators with a snapshot */
     struct cleaner cleaner;
     struct log_limit clean_limit, space_limit;
     struct archiver archiver;
 
     struct list waiting; /* jobs for which there was no task */
+    size_t waiting_count;
     size_t tasks, tasks_max;
     size_t running; /* requests taken and not answered */
     struct inbox_item *finished_head, *finished_tail;
@@ -59,8 +61,10 @@ struct shard {
     struct message stop_message;
     struct err err; /* why it did not open */
 
+    struct measure measure;
+
     struct {
-        uint64_t requests, batches, batches_merged, cleanings, cleanings_failed, iterators;
+        uint64_t requests, retried, batches, batches_merged, cleanings, cleanings_failed, iterators;
     } counts;
 };
 
@@ -95,6 +99,8 @@ void shard_start(struct shard *s, struct job *job);
 /* One more task if there is room right now; `entry` calls shard_task_end last. */
 bool shard_try_start(struct shard *s, void (*entry)(struct task *t, void *arg), void *arg);
 void shard_task_end(struct shard *s);
+/* Another shard goes on with a request that this one has taken. */
+void shard_pass_on(struct shard *s, struct request *r, struct shard *to);
 /* request_finish's: it is answered after the tasks have run. */
 void shard_finished(struct shard *s, struct request *r);
 /* Microseconds since 1970. */

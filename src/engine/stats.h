@@ -1,72 +1,33 @@
-/* engine/stats.h -- counters by name, summed over the shards. */
+/* engine/stats.h -- every number of a store, summed over its shards: collected, and found by name.
+ *
+ *     request --> shard 0: adds its own --> shard 1: adds --> ... the last one answers
+ */
 #pragma once
 
-#include "base/common.h"
+#include "engine/measure.h"
 
-struct shard;
-struct eloq_store;
-
-/* COUNTER(name) */
-#define STATS_COUNTERS(COUNTER)   \
-    COUNTER(io_reads)             \
-    COUNTER(io_read_bytes)        \
-    COUNTER(io_writes)            \
-    COUNTER(io_write_bytes)       \
-    COUNTER(io_syncs)             \
-    COUNTER(io_others)            \
-    COUNTER(io_errors)            \
-    COUNTER(requests)             \
-    COUNTER(requests_running)     \
-    COUNTER(tasks)                \
-    COUNTER(iterators)            \
-    COUNTER(batches)              \
-    COUNTER(batches_merged)       \
-    COUNTER(keys_expired)         \
-    COUNTER(cleanings)            \
-    COUNTER(cleanings_failed)     \
-    COUNTER(commits)              \
-    COUNTER(commit_failures)      \
-    COUNTER(pages_read)           \
-    COUNTER(pages_written)        \
-    COUNTER(manifest_appends)     \
-    COUNTER(manifest_switches)    \
-    COUNTER(manifest_bytes)       \
-    COUNTER(values_compressed)    \
-    COUNTER(dictionaries_made)    \
-    COUNTER(dictionaries_failed)  \
-    COUNTER(page_cache_hits)      \
-    COUNTER(page_cache_misses)    \
-    COUNTER(page_cache_evictions) \
-    COUNTER(page_cache_pages)     \
-    COUNTER(compactions)          \
-    COUNTER(pages_compacted)      \
-    COUNTER(files_removed)        \
-    COUNTER(partitions_removed)   \
-    COUNTER(versions_pinned)      \
-    COUNTER(pages_pinned)         \
-    COUNTER(archives_made)        \
-    COUNTER(archives_removed)     \
-    COUNTER(restores)             \
-    COUNTER(open_files)           \
-    COUNTER(partitions_loaded)    \
-    COUNTER(partition_loads)      \
-    COUNTER(partition_evictions)
-
-#define STATS_ENUM(name) STAT_##name,
-enum stat { STATS_COUNTERS(STATS_ENUM) STATS };
-#undef STATS_ENUM
+#define STAT(name, kind, metric, labels, help) STAT_##name,
+enum stat {
+#include "engine/stats.def"
+    STATS
+};
 
 struct stats {
     uint64_t n[STATS];
+    uint64_t answers[REQUEST_KINDS][STATUSES];
+    struct histogram latency[REQUEST_KINDS];
 };
 
-/* Adds what a shard counted; on its thread. */
-void stats_collect(const struct shard *s, struct stats *ret);
-/* One counter by name of `stats`, or of the store's memory ("memory_used", "memory_pages", ...).
- * false when there is none of this name. */
-bool stats_find(struct eloq_store *store, const struct stats *stats, const char *name,
-                uint64_t *ret);
-/* Whether the name needs the shards to be asked. */
-bool stats_needs_shards(const char *name);
+/* A row of stats.def. */
+struct stat_row {
+    const char *name, *metric, *labels, *help;
+    bool is_counter;
+};
+extern const struct stat_row stat_rows[STATS];
+
+/* A request of kind STAT, on the thread of one shard after the other. */
+void stats_run(struct shard *s, struct request *r);
+/* One number by name; false when there is none of this name. */
+bool stats_find(const struct stats *stats, const char *name, uint64_t *ret);
 /* All names, NULL at the end; static. */
 const char *const *stats_names(void);

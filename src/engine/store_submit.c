@@ -26,6 +26,7 @@ static int push(eloq_store *store, unsigned shard, eloq_op *op, bool wait)
         return ELOQ_CLOSED;
     if (spans)
         store_span_begin(store);
+    measure_submit(store, r);
     int rc = inbox_push(&store->shards[shard].inbox, &r->item, wait);
     if (spans && rc != ELOQ_OK)
         store_span_end(store);

@@ -107,6 +107,7 @@ static void run_front(struct task *t, struct writeq *q)
         return;
     }
     struct request *r = pop(q);
+    measure_begin(t, r);
     int rc = alone[r->kind](t, s, r);
     if (rc == ELOQ_FETCH)
         push(q, r);

@@ -19,6 +19,7 @@ struct pagefiles {
     uint32_t shift; /* file pages a file = 2^shift */
     bool append;    /* new files are extended to their full size at once */
     bool verify;    /* read checks checksums */
+    struct tokens *writes; /* one for each page write in flight; NULL: any number */
     struct terms terms;
     struct list open_files; /* struct fd_entry.of_owner */
     bool dir_unsynced;      /* a file was created or renamed in dir since its last sync */

@@ -3,7 +3,8 @@
  *     pages sorted by place:   3 4 5 | 9 | 64 65 ...      a run never leaves its file
  *     one round:               up to REQUESTS_MAX runs, as many as descriptors can be had
  *
- * Between rounds no descriptor is held, so two batches never wait for each other.
+ * Between rounds no descriptor is held, so two batches never wait for each other. Writes take as
+ * many pages into a round as may be in flight (pagefiles.writes).
  */
 #include <limits.h>
 
@@ -123,7 +124,9 @@ static void add_run(struct batch *b, struct fd_entry *file, size_t count)
                                              .fd = file->fd,
                                              .iov = iov,
                                              .iov_count = (int)count,
-                                             .offset = pagefiles_offset(b->f, b->pages[0].place) };
+                                             .offset = pagefiles_offset(b->f, b->pages[0].place),
+                                             .table = b->f->table,
+                                             .partition = b->f->partition };
     b->iov_count += count;
     b->run_count++;
 }
@@ -206,11 +209,30 @@ static struct batch *new_batch(struct task *t, struct pagefiles *f, struct page_
     b->pages = pages;
     b->count = count;
     b->run_max = MIN(count, PAGEFILES_REQUESTS_MAX);
-    b->iov_max = MIN(count, ROUND_PAGES_MAX);
     b->runs = arena_alloc(&t->arena, b->run_max * sizeof(*b->runs));
     b->reqs = arena_alloc(&t->arena, b->run_max * sizeof(*b->reqs));
-    b->iov = arena_alloc(&t->arena, b->iov_max * sizeof(*b->iov));
+    b->iov = arena_alloc(&t->arena, MIN(count, ROUND_PAGES_MAX) * sizeof(*b->iov));
     return b->runs && b->reqs && b->iov ? b : NULL;
+}
+
+/* Tokens are taken before descriptors: who holds a descriptor never waits for a token. */
+static void run_round(struct task *t, struct batch *b)
+{
+    struct pagefiles *f = b->f;
+    struct tokens *tokens = b->write ? f->writes : NULL;
+    size_t taken = 0;
+
+    b->iov_max = MIN(b->count, ROUND_PAGES_MAX);
+    if (tokens)
+        b->iov_max = taken = tokens_take_some(t, tokens, b->iov_max);
+    gather(t, b);
+    io_run_all(t, f->io, b->reqs, b->run_count);
+    for (size_t i = 0; i < b->run_count; i++)
+        fdcache_release(f->fds, b->runs[i].file);
+    for (size_t i = 0; i < b->run_count; i++)
+        finish_run(t, b, &b->runs[i], b->reqs[i].result);
+    if (tokens)
+        tokens_give_some(tokens, taken);
 }
 
 static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
@@ -226,14 +248,8 @@ static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages,
     }
     sort_by_place(pages, count);
     /* A read tells what it can of each page; a write that failed in part is of no use. */
-    while (b->count > 0 && !(write && b->rc < 0)) {
-        gather(t, b);
-        io_run_all(t, f->io, b->reqs, b->run_count);
-        for (size_t i = 0; i < b->run_count; i++)
-            fdcache_release(f->fds, b->runs[i].file);
-        for (size_t i = 0; i < b->run_count; i++)
-            finish_run(t, b, &b->runs[i], b->reqs[i].result);
-    }
+    while (b->count > 0 && !(write && b->rc < 0))
+        run_round(t, b);
     int rc = b->rc;
     if (rc < 0)
         t->err = b->err;

@@ -26,6 +26,8 @@ static void keep_failure(struct task *t, struct sync *s, int rc)
 static void add(struct sync *s, struct fd_entry *file, struct io_req req)
 {
     s->files[s->req_count] = file;
+    req.table = s->f->table;
+    req.partition = s->f->partition;
     s->reqs[s->req_count++] = req;
 }
 

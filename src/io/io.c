@@ -16,11 +16,43 @@ static void count(struct io *io, enum io_counter counter, uint64_t n)
     atomic_store_explicit(&io->counters[counter], old + n, memory_order_relaxed);
 }
 
+void io_watch(struct io *io, const struct clock *clock, uint64_t slow_ns)
+{
+    CHECK(io->in_flight == 0);
+    io->clock = clock;
+    io->slow_ns = slow_ns;
+}
+
+/* 0 when times are not measured. */
+static uint64_t now_ns(const struct io *io)
+{
+    return io->clock ? clock_mono_ns(io->clock) : 0;
+}
+
+static void tell_slow(struct io *io, const struct io_req *req, uint64_t took_ns, int64_t result)
+{
+    static const char *const names[IO_OPS] = {
+        [IO_OPEN] = "open",         [IO_CLOSE] = "close",   [IO_READ] = "read",
+        [IO_WRITE] = "write",       [IO_SYNC] = "flush",    [IO_SYNC_DIR] = "flush-directory",
+        [IO_TRUNCATE] = "truncate", [IO_SIZE] = "size",     [IO_PREALLOCATE] = "preallocate",
+        [IO_RENAME] = "rename",     [IO_UNLINK] = "unlink", [IO_MKDIR] = "mkdir",
+        [IO_RMDIR] = "rmdir",       [IO_LIST] = "list",     [IO_LOCK] = "lock",
+    };
+
+    count(io, IO_COUNT_SLOW, 1);
+    log_limited(io->log, &io->slow_limit, io->clock, ELOQ_LOG_WARNING,
+                "slow i/o op=%s us=%" PRIu64 " result=%" PRId64 " offset=%" PRIu64
+                " table=%s partition=%" PRIu32 " path=%.200s",
+                names[req->op], took_ns / 1000, result, req->offset, req->table ? req->table : "",
+                req->partition, req->path ? req->path : "");
+}
+
 void io_submit(struct io *io, struct io_req *req)
 {
     CHECK(req->op < IO_OPS && req->done != NULL);
     req->progress = 0;
     req->result = 0;
+    req->submitted_ns = now_ns(io);
     list_init(&req->link);
     io->in_flight++;
     io->ops->submit(io, req);
@@ -52,6 +84,9 @@ void io_complete(struct io *io, struct io_req *req, int64_t result)
     }
     if (result < 0 && result != -ENOENT && result != -EEXIST)
         count(io, IO_COUNT_ERRORS, 1);
+    uint64_t took_ns = now_ns(io) - req->submitted_ns;
+    if (io->clock && took_ns >= io->slow_ns)
+        tell_slow(io, req, took_ns, result);
     req->done(req); /* the request may be gone after this */
 }
 
@@ -94,9 +129,11 @@ void io_run_all(struct task *t, struct io *io, struct io_req *reqs, size_t n)
         reqs[i].user = &group;
         group_add(&group);
     }
+    uint64_t begin_ns = now_ns(io);
     for (size_t i = 0; i < n; i++)
         io_submit(io, &reqs[i]);
     group_wait(t, &group);
+    t->io_wait_ns += now_ns(io) - begin_ns;
 }
 
 static int64_t run(struct task *t, struct io *io, struct io_req *req)

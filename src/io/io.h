@@ -73,14 +73,17 @@ struct io_req {
     const char *path; /* lent until done */
     const char *path2;
     struct io_names *names;
+    const char *table; /* whose file it is, for the log; NULL: nobody's */
+    uint32_t partition;
     int64_t result; /* >= 0, or -errno */
     void (*done)(struct io_req *req);
     void *user;
 
     /* for the backend */
     struct list link;
-    int64_t progress;     /* bytes already transferred by a continued read or write */
-    struct iovec part[2]; /* scratch for a continued transfer */
+    uint64_t submitted_ns; /* if times are measured */
+    int64_t progress;      /* bytes already transferred by a continued read or write */
+    struct iovec part[2];  /* scratch for a continued transfer */
     uint64_t scratch[2];
 };
 
@@ -106,6 +109,7 @@ enum io_counter {
     IO_COUNT_SYNCS,  /* fdatasync and directory syncs */
     IO_COUNT_OTHERS, /* open, rename, ... */
     IO_COUNT_ERRORS, /* completed with -errno, ENOENT and EEXIST not counted */
+    IO_COUNT_SLOW,   /* took slow_ns or longer */
     IO_COUNTERS
 };
 
@@ -116,6 +120,9 @@ struct io {
     int wake_fd; /* eventfd; written by io_wake, drained by poll; -1 in simulation */
     size_t in_flight;
     _Atomic uint64_t counters[IO_COUNTERS]; /* written by the shard, read by anybody */
+    const struct clock *clock;              /* of io_watch; NULL: times are not measured */
+    uint64_t slow_ns;
+    struct log_limit slow_limit;
 };
 
 struct io_config {
@@ -136,6 +143,9 @@ struct memory_disk *memory_disk_new(struct mem *m);
 void memory_disk_free(struct memory_disk *disk);
 int memory_open(struct mem *m, const struct log *log, struct memory_disk *disk, struct io **ret);
 
+/* From now on operations that take slow_ns or longer are counted and logged, and tasks know how
+ * long they waited for I/O (task.io_wait_ns). Before the first one. */
+void io_watch(struct io *io, const struct clock *clock, uint64_t slow_ns);
 void io_submit(struct io *io, struct io_req *req);
 /* For backends: counts, then calls done. */
 void io_complete(struct io *io, struct io_req *req, int64_t result);

@@ -15,6 +15,7 @@
 #define PAGE_LENGTH_AT 9
 
 enum page_type { PAGE_INNER_INDEX = 0, PAGE_LEAF_INDEX = 1, PAGE_DATA = 2, PAGE_OVERFLOW = 3 };
+#define PAGE_TYPES 4
 
 /* data pages: ... | previous u32 | next u32 | entries | restarts u16[] | restart count u16 */
 #define LEAF_PREV_AT 11

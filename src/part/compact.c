@@ -76,12 +76,13 @@ static int read_pages(struct compaction *c, uint32_t count)
 {
     struct part *p = c->p;
 
-    p->env->pages_read += count;
     TRY(pagefiles_read_many(c->t, &p->files, c->ios, count));
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (!page_verify(c->ios[i].data, p->env->shape.page_bytes))
             return pagefiles_fail(c->t, &p->files, c->ios[i].place, ELOQ_CORRUPTED,
                                   "bad page checksum");
+        p->env->pages_read[page_type(c->ios[i].data) % PAGE_TYPES]++;
+    }
     return ELOQ_OK;
 }
 

@@ -78,7 +78,7 @@ int pages_read(struct task *t, struct snapshot *s, struct page_id id, enum page_
     struct file_page place;
 
     TRY(find_place(t, s, id, &place));
-    p->env->pages_read++;
+    p->env->pages_read[type]++;
     TRY(pagefiles_read(t, &p->files, place, data));
     return check_type(t, s, id, type, data);
 }
@@ -118,7 +118,7 @@ int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
         else
             failure = reads[i].rc;
     }
-    p->env->pages_read += io_count;
+    p->env->pages_read[type] += io_count;
     if (io_count > 0) {
         int rc = pagefiles_read_many(t, &p->files, ios, io_count);
         failure = rc < 0 ? rc : failure;

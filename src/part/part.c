@@ -25,9 +25,10 @@ static int init_part(struct part *p, const char *table, uint32_t partition)
     usage_init(&p->usage, env->mem, env->pages_per_file_shift,
                env->amplify_factor ? env->amplify_factor : 2);
     bitset_init(&p->free_ids, env->mem, MEM_MAPPING);
-    return pagefiles_init(&p->files, env->fds, env->mem, p->table, partition, store_path,
-                          env->shape.page_bytes, env->pages_per_file_shift, env->append,
-                          env->verify);
+    TRY(pagefiles_init(&p->files, env->fds, env->mem, p->table, partition, store_path,
+                       env->shape.page_bytes, env->pages_per_file_shift, env->append, env->verify));
+    p->files.writes = env->writes;
+    return ELOQ_OK;
 }
 
 /* An empty partition with version 1 of nothing. */
@@ -113,8 +114,7 @@ uint64_t part_footprint(const struct part *p)
 
     return sizeof(*p) + sizeof(*s) + leaves * sizeof(struct mapping_node)
            + (s->dict ? s->dict->size : 0) + p->training.samples.kept.capacity + bits / 8
-           + p->usage.bytes
-           + p->files.terms.capacity * sizeof(struct term_entry);
+           + p->usage.bytes + p->files.terms.capacity * sizeof(struct term_entry);
 }
 
 void part_give_place(struct part *p, struct file_page place)

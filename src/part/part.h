@@ -41,6 +41,7 @@ struct part_env {
     uint64_t as_of;          /* open archives of this timestamp; 0 = the live state */
     uint64_t manifest_limit; /* bytes */
     uint32_t write_batch_pages;
+    struct tokens *writes;   /* one for each page write in flight; NULL: any number */
     uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
                                 0 = 2, and only on request */
     /* part_needs_maintenance has become true because a reader left. Must not suspend. NULL: nobody
@@ -58,7 +59,8 @@ struct part_env {
     /* counters */
     uint64_t archives_made, archives_removed, restores;
     uint64_t files_removed, compactions, pages_compacted, parts_removed;
-    uint64_t keys_expired, commits, manifest_appends, manifest_switches, pages_written, pages_read,
+    uint64_t pages_read[PAGE_TYPES], pages_written[PAGE_TYPES];
+    uint64_t keys_expired, commits, manifest_appends, manifest_switches, manifest_tails_dropped,
         manifest_bytes, parts_loaded, parts_evicted, commit_failures, values_compressed, dicts_made,
         dicts_failed;
 };

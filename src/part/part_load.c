@@ -233,11 +233,13 @@ static int load_state(struct task *t, struct part *p, struct manifest_state *s)
     p->found_unsynced = true;
     p->orphans_pending = true;
     p->tail_dropped = s->damaged_tail_at != UINT64_MAX;
-    if (s->damaged_tail_at != UINT64_MAX)
+    if (s->damaged_tail_at != UINT64_MAX) {
+        p->env->manifest_tails_dropped++;
         log_line(p->env->log, ELOQ_LOG_WARNING,
                  "manifest tail dropped: a commit that did not finish table=%s partition=%u "
                  "offset=%" PRIu64,
                  p->table, p->partition, s->damaged_tail_at);
+    }
     return ELOQ_OK;
 }
 

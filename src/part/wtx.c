@@ -167,8 +167,8 @@ static int flush(struct task *t, struct wtx *w)
         return ELOQ_OK;
     TRY(prewrite(t, p));
     int rc = pagefiles_write_many(t, &p->files, w->out, w->out_count);
-    p->env->pages_written += w->out_count;
     for (size_t i = 0; i < w->out_count; i++) {
+        p->env->pages_written[page_type(w->out[i].data) % PAGE_TYPES]++;
         if (rc == ELOQ_OK && is_index(w->out[i].data))
             keep_index_page(w, &w->out[i]);
         else
