@@ -400,13 +400,14 @@ static void failing_reads(struct task *t, void *arg)
     (void)arg;
     fixture_files_open(t, &f, "t", 3, false);
     ck_assert_int_eq(fixture_write(t, &f, 0, 24), ELOQ_OK);
-    fail_op(IO_READ, EIO, 1, 2);
+    /* places 8; 16 and 17 together; 16 alone, since a run that fails is read again page by page */
+    fail_op(IO_READ, EIO, 1, 3);
     ck_assert_int_eq(pagefiles_read_many(t, &f, r.pages, ARRAY_LEN(places)), ELOQ_IO);
     ck_assert_ptr_nonnull(strstr(t->err.path, "data_1_0"));
     ck_assert_int_eq(r.pages[0].rc, ELOQ_OK);
     ck_assert_int_eq(r.pages[1].rc, ELOQ_IO);
     ck_assert_int_eq(r.pages[2].rc, ELOQ_IO);
-    ck_assert_int_eq(r.pages[3].rc, ELOQ_IO);
+    ck_assert_int_eq(r.pages[3].rc, ELOQ_OK);
     fail_op(IO_READ, EIO, 0, 1);
     ck_assert_int_eq(pagefiles_read(t, &f, file_page(9), r.data), ELOQ_IO);
     ck_assert_uint_eq(t->err.offset, PAGE_BYTES);
