@@ -198,7 +198,7 @@ START_TEST(snapshots_do_not_see_later_writes)
     model_init(&versions[0]);
     versions[0].live = true;
     versions[0].number = number;
-    for (int round = 0; round < 1500; round++) {
+    for (int round = 0; round < 300; round++) {
         struct mapping_edit e;
         next = versions[current];
         next.number = number + 1;
@@ -379,7 +379,7 @@ START_TEST(any_failed_allocation_leaves_the_map_right)
         next = base;
         mapping_edit_begin(&e, &mem, &base.map, 2);
         fail_at = n;
-        for (int i = 0; i < 100; i++) {
+        for (int i = 0; i < 40; i++) {
             int rc = change(&again, &e, &next);
             ck_assert(rc == ELOQ_OK || rc == ELOQ_NO_MEMORY);
             if (rc < 0) {
