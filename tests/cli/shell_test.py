@@ -104,8 +104,19 @@ class Terminal:
         os.write(self.master, text)
 
     def end(self):
-        self.type(b"\x04")
-        code = self.process.wait(20)
+        """Ctrl-D, again if it came while the terminal changed modes; what is printed is read."""
+        end = time.time() + 30
+        again = 0
+        while self.process.poll() is None and time.time() < end:
+            if time.time() >= again:
+                self.type(b"\x04")
+                again = time.time() + 3
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    os.read(self.master, 4096)
+                except OSError:
+                    break
+        code = self.process.wait(10)
         os.close(self.master)
         return code
 
