@@ -168,6 +168,6 @@ def manifest_shows_records(cli):
     cli.gives(1, b"", "manifest", "nothing")
 
 
-main([tables_are_sorted_with_keys_and_bytes, stat_counts_pages, check_of_a_sound_store,
-      damage_is_named_with_file_and_offset, flipped_manifest_is_told, truncated_data_file_is_told,
+main([tables_are_sorted_with_keys_and_bytes, stat_counts_pages, stat_shows_the_dictionary,
+      check_of_a_sound_store, damage_is_named_with_file_and_offset, flipped_manifest_is_told, truncated_data_file_is_told,
       leftovers_are_notes, page_shows_leaf_and_index, manifest_shows_records])
