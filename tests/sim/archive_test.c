@@ -262,8 +262,10 @@ static void row_copied(const struct run *run, struct rand *r, const struct truth
         fail("is not archived");
     if (!script_close(&copy))
         fail("closed, and memory is left");
-    cut(&copy, r, SIM_CUT_LOSE_ALL, &then, &then);
-    cut(&copy, r, (enum sim_cut)rand_below(r, SIM_CUTS), &then, &then);
+    if (then.count > 0) { /* of nothing there is no archive, and nothing is promised */
+        cut(&copy, r, SIM_CUT_LOSE_ALL, &then, &then);
+        cut(&copy, r, (enum sim_cut)rand_below(r, SIM_CUTS), &then, &then);
+    }
     sim_disk_free(copy.disk);
 }
 
