@@ -101,16 +101,18 @@ class Terminal:
         self.seen = self.seen.split(text, 1)[1]
 
     def type(self, text):
+        time.sleep(0.2)
         os.write(self.master, text)
 
     def end(self):
-        """Ctrl-D, again if it came while the terminal changed modes; what is printed is read."""
+        """Ctrl-D; what is printed is read. What is typed while the terminal changes modes may be taken for
+        another key, so it is tried again on a new line."""
         end = time.time() + 30
-        again = 0
+        again, keys = 0, b"\x04"
         while self.process.poll() is None and time.time() < end:
             if time.time() >= again:
-                self.type(b"\x04")
-                again = time.time() + 3
+                self.type(keys)
+                again, keys = time.time() + 3, b"\r\x04"
             if select.select([self.master], [], [], 0.1)[0]:
                 try:
                     os.read(self.master, 4096)
