@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "file/name.h"
 #include "file/whole.h"
+#include "part/prewrite.h"
 
 #define REMOVED_MAX 256 /* files a call removes */
 #define STEP 16384      /* pages between two yields */
@@ -26,7 +27,7 @@ bool part_has_garbage(const struct part *p)
 {
     if (!can_remove(p) || p->archives_bad)
         return false;
-    return (p->orphans_pending && !p->found_unsynced && !p->tail_dropped)
+    return (p->orphans_pending && (!p->found_unsynced || p->orphans_asked) && !p->tail_dropped)
            || (p->falloc.append && usage_garbage(&p->usage, current_file(p)));
 }
 
@@ -35,7 +36,7 @@ void part_gc_archives_changed(struct part *p)
     p->archives_known = false;
     p->archives_bad = false;
     /* What the removed one alone needed may be known to nobody. */
-    p->orphans_pending = true;
+    p->orphans_pending = p->orphans_asked = true;
 }
 
 static int list_directory(struct task *t, struct part *p, struct io_names *names)
@@ -185,7 +186,7 @@ int part_gc_orphans(struct task *t, struct part *p)
     if (rc == ELOQ_OK)
         rc = remove_orphans(t, p, &names);
     if (rc >= 0) /* with a bad archive it is tried again when archives changed */
-        p->orphans_pending = false;
+        p->orphans_pending = p->orphans_asked = false;
     io_names_free(&names);
     return MIN(rc, ELOQ_OK);
 }
@@ -238,6 +239,9 @@ int part_gc(struct task *t, struct part *p)
 {
     if (!part_has_garbage(p))
         return ELOQ_OK;
+    /* What was found on disk lasts before anything is built upon it. */
+    if (p->found_unsynced)
+        TRY(prewrite(t, p));
     if (p->orphans_pending)
         TRY(part_gc_orphans(t, p));
     if (!p->falloc.append || !part_has_garbage(p))

@@ -95,7 +95,8 @@ struct part {
     bool is_prepared;     /* no manifest yet, but its directory is ready for the first commit */
     bool tail_dropped;    /* what was found ended in a damaged record: nothing without an owner is
                              removed before a commit of ours is durable */
-    bool orphans_pending; /* look for files without an owner */
+    bool orphans_pending; /* look for files without an owner, before the first write ... */
+    bool orphans_asked;   /* ... or sooner: archives have changed */
     bool archives_known;  /* usage knows which files archives need */
     bool archives_bad;    /* one of them cannot be read: no file is removed */
     bool has_archives;    /* in place: do not cut what they name */
