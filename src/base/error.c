@@ -40,17 +40,25 @@ void err_place(struct err *e, const char *path, uint64_t offset)
     e->offset = offset;
 }
 
-/* Appends " name=" and the key, at most RANGE_KEY_BYTES characters of it, as the command line
- * escapes it. */
+static size_t add_text(char *out, size_t at, const char *text)
+{
+    size_t size = strlen(text);
+
+    memcpy(out + at, text, size + 1);
+    return at + size;
+}
+
+/* Appends " name=" (given whole) and the key, at most RANGE_KEY_BYTES characters of it, as the
+ * command line escapes it. */
 static size_t add_key(char *out, size_t at, const char *name, eloq_slice key)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = key.data;
-    size_t begin = at += (size_t)sprintf(out + at, " %s=", name);
+    size_t begin = at = add_text(out, at, name);
 
     for (size_t i = 0; i < key.size; i++) {
         if (at - begin > RANGE_KEY_BYTES - 4) {
-            at += (size_t)sprintf(out + at, "...");
+            at = add_text(out, at, "...");
             break;
         }
         if (bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '\\') {
@@ -68,9 +76,9 @@ static size_t add_key(char *out, size_t at, const char *name, eloq_slice key)
 void err_range(struct err *e, eloq_slice from, eloq_slice to)
 {
     char range[2 * (RANGE_KEY_BYTES + sizeof(" from=...")) + 1];
-    size_t size = add_key(range, 0, "from", from);
+    size_t size = add_key(range, 0, " from=", from);
 
-    size = add_key(range, size, "to", to);
+    size = add_key(range, size, " to=", to);
     size_t keep = MIN(strlen(e->text), sizeof(e->text) - 1 - size);
     memcpy(e->text + keep, range, size);
     e->text[keep + size] = '\0';

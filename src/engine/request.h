@@ -103,7 +103,7 @@ struct request_ask {
         } truncate;
         struct {
             bool begun;
-            uint64_t until;    /* data files below; pairs expired at this time (ms) */
+            uint64_t until;    /* data files below; pairs expired by then (ms) */
         } steps;               /* COMPACT, CLEAN */
         struct loaded *loaded; /* LOADED */
         struct stats *stats;   /* STAT */

@@ -32,8 +32,8 @@ int tables_list(struct task *t, struct shard *s, struct io_names *ret);
 void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_item *chain,
                size_t count);
 /* Under the write slot: removes pairs that have expired, a bounded batch. 1 when there is more, and
- * `looks` should be true the next time. Without `looks` it reads nothing as long as nothing is known
- * to be due. A failure is logged, and tried again later. */
+ * `looks` should be true the next time. Without `looks` it reads nothing as long as nothing is
+ * known to be due. A failure is logged, and tried again later. */
 int run_clean(struct task *t, struct shard *s, eloq_part part, bool looks);
 /* Under the write slot: gives back to the disk what it can, and compacts, a bounded step; a smaller
  * one if `hurried`. 1 when there is more. A failure is logged. */

@@ -37,7 +37,7 @@ struct eloq_store {
     _Atomic size_t inside; /* threads in store_submit */
     pthread_mutex_t life;  /* shard.gone; start of the threads; spanning */
     pthread_cond_t started, spanned;
-    size_t spanning;       /* requests that are for several shards */
+    size_t spanning; /* requests that are for several shards */
 
     struct mem mem;
     struct log log;

@@ -21,8 +21,8 @@ struct writeq {
     enum clean clean;    /* wanted: pairs may have expired */
     bool clean_is_timed; /* and the cleaner's timer asked for it */
     unsigned passed;     /* requests since it is wanted */
-    bool maintain; /* space may be given back */
-    char table[];  /* a copy: requests come and go */
+    bool maintain;       /* space may be given back */
+    char table[];        /* a copy: requests come and go */
 };
 
 bool writeq_equal(const void *value, const void *key)

@@ -16,9 +16,9 @@ struct pagefiles {
     char *dir;    /* absolute path of the partition's directory; owned */
     char *parent; /* the store path it lies in; owned */
     uint32_t page_bytes;
-    uint32_t shift; /* file pages a file = 2^shift */
-    bool append;    /* new files are extended to their full size at once */
-    bool verify;    /* read checks checksums */
+    uint32_t shift;        /* file pages a file = 2^shift */
+    bool append;           /* new files are extended to their full size at once */
+    bool verify;           /* read checks checksums */
     struct tokens *writes; /* one for each page write in flight; NULL: any number */
     struct terms terms;
     struct list open_files; /* struct fd_entry.of_owner */

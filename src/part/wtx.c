@@ -204,9 +204,9 @@ static int take_place(struct task *t, struct wtx *w, struct file_page *ret)
 int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page)
 {
     struct part *p = w->part;
-    struct file_page place, old;
-    uint64_t born;
-    bool had;
+    struct file_page place = { 0 }, old = { 0 };
+    uint64_t born = 0;
+    bool had = false;
 
     int rc = id.n < w->ids_end
                  ? take_place(t, w, &place)

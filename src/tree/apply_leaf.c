@@ -168,7 +168,7 @@ static int merge(struct applier *a, struct touched *leaf, const struct leaf *old
                  bool *ret_append)
 {
     struct leaf_cursor cursor;
-    struct entry stored;
+    struct entry stored = { 0 };
     const struct tree_op *ops = leaf->ops;
     size_t left = leaf->op_count;
     int rc = ELOQ_END;

@@ -279,8 +279,7 @@ static int walk_leaves(struct walk *w, struct level *l)
         check_report(w->c, "data pages at different depths", l->id, l->lower, l->upper);
     struct page_id child;
     eloq_slice lower, upper;
-    bool more;
-    while ((more = next_child(w, l, &child, &lower, &upper)))
+    while (next_child(w, l, &child, &lower, &upper))
         TRY(add_leaf(w, child, lower, upper));
     return flush_batch(w);
 }

@@ -47,7 +47,7 @@ static int close_run(struct applier *a)
     }
 
     struct page_id id = s->old_next;
-    struct leaf leaf;
+    struct leaf leaf = { 0 };
     uint8_t *page = NULL;
     TRY(read_neighbour(a, id, &page, &leaf));
     if (!page) {
@@ -111,7 +111,7 @@ int leaf_stream_push(struct applier *a, const struct touched *leaf, bool is_firs
 static int take_before(struct applier *a, const struct touched *leaf)
 {
     struct leaf_stream *s = &a->stream;
-    struct leaf neighbour;
+    struct leaf neighbour = { 0 };
     uint8_t *page = NULL;
     TRY(read_neighbour(a, s->before, &page, &neighbour));
     if (page && neighbour.next.n != leaf->id.n) {

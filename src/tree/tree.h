@@ -28,18 +28,18 @@ struct tree_op {
     uint64_t timestamp; /* resolved: TIMESTAMP_NOW, or the caller's own */
     uint64_t expire_at;
     bool is_delete;
-    bool is_forced;     /* ignores timestamps: the TTL tree's own. In the main tree: cleaning, which only
-                           drops what has expired */
-    uint32_t order;     /* arrival order among the same key */
-    uint64_t *skipped;  /* incremented when it loses to a newer one; may be NULL */
+    bool is_forced;    /* ignores timestamps: the TTL tree's own. In the main tree: cleaning, which
+                          only    drops what has expired */
+    uint32_t order;    /* arrival order among the same key */
+    uint64_t *skipped; /* incremented when it loses to a newer one; may be NULL */
 };
 #define TIMESTAMP_NOW UINT64_MAX /* now, but never older than the stored pair */
 
-/* Applies operations sorted by (key, order) to the main tree and keeps the TTL tree in step. The wtx is
- * neither committed nor aborted. now_us gives TIMESTAMP_NOW and, in ms, what has expired. */
+/* Applies operations sorted by (key, order) to the main tree and keeps the TTL tree in step. The
+ * wtx is neither committed nor aborted. now_us gives TIMESTAMP_NOW and, in ms, what has expired. */
 int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count, uint64_t now_us);
-/* Removes every pair with key >= from (not empty), with its overflow pages and TTL keys, whatever its
- * timestamp. Deleted leaves are read in parallel. */
+/* Removes every pair with key >= from (not empty), with its overflow pages and TTL keys, whatever
+ * its timestamp. Deleted leaves are read in parallel. */
 int tree_truncate(struct task *t, struct wtx *w, eloq_slice from);
 /* Removes up to `limit` pairs with expiry <= now_ms, by the TTL tree. *ret_removed: how many keys;
  * *ret_next: the next expiry left, 0 if none. */
@@ -51,20 +51,20 @@ int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms);
 /* What tree_check found. Lent. */
 struct tree_finding {
     const char *what;
-    const struct err *err;    /* the failed read that `what` is about, or NULL: it knows its place */
-    bool is_note;             /* costs space, but no data */
-    struct page_id id;        /* NO_PAGE if none */
+    const struct err *err; /* the failed read that `what` is about, or NULL: it knows its place */
+    bool is_note;          /* costs space, but no data */
+    struct page_id id;     /* NO_PAGE if none */
     bool has_place;
     struct file_page place;
-    eloq_slice from, to;      /* keys concerned; empty = open */
+    eloq_slice from, to; /* keys concerned; empty = open */
 };
 struct tree_stats {
     uint64_t keys, leaves, index_pages, overflow_pages, depth, bytes_keys, bytes_values;
     uint64_t ttl_keys, ttl_pages;
 };
-/* Verifies the whole snapshot from the disk (format.md 19, engine.md 1.6): pages, links, order, bounds,
- * uniform depth, overflow chains, TTL tree one to one, every mapped page reached once. ELOQ_OK (findings
- * or not) or a failure that stopped it (no memory). */
+/* Verifies the whole snapshot from the disk (format.md 19, engine.md 1.6): pages, links, order,
+ * bounds, uniform depth, overflow chains, TTL tree one to one, every mapped page reached once.
+ * ELOQ_OK (findings or not) or a failure that stopped it (no memory). */
 int tree_check(struct task *t, struct snapshot *s,
                void (*found)(void *user, const struct tree_finding *finding), void *user,
                struct tree_stats *ret);

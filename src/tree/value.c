@@ -193,7 +193,7 @@ int value_load(struct task *t, struct snapshot *s, struct page_id leaf, const st
 static int free_group(struct task *t, struct wtx *w, struct value_chain *c, uint8_t *page)
 {
     struct snapshot *s = w->base;
-    struct overflow o;
+    struct overflow o = { 0 };
     int rc = pages_read(t, s, c->ids[c->count - 1], PAGE_OVERFLOW, page);
     if (rc == ELOQ_OK && overflow_open(&o, page, s->part->env->shape.page_bytes) < 0)
         rc = ELOQ_CORRUPTED;

@@ -7,7 +7,8 @@
  * A script (sim/script.h) is a few batches that follow from its seed: a first commit, appends and
  * replacements of the manifest, overwrites, deletes, large values, expiry, everything deleted,
  * truncated or dropped, compaction, one file or many; in place or appending. At each mutating
- * operation n (a sample of `boundaries` of them) the script runs on a fresh disk that stops after n; then, for ways the power can go:
+ * operation n (a sample of `boundaries` of them) the script runs on a fresh disk that stops after
+ * n; then, for ways the power can go:
  *
  *   row 1   cut: the store opens and holds the last acknowledged batch, or whole the one under way;
  *           it takes another batch

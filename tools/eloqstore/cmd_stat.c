@@ -95,7 +95,7 @@ static int measure(struct inspect *in, eloq_part part, struct inspect_part *p, s
         code = 0;
     if (!page)
         code = cli_fail(CLI_FAILED, "out of memory");
-    for (int tree = 0; code == 0 && !is_empty && tree < 2; tree++)
+    for (int tree = 0; page && code == 0 && !is_empty && tree < 2; tree++)
         code = measure_depth(p, p->state.root[tree], page, &f->depth[tree]);
     if (code == 0 && !is_empty)
         code = count_pages(p, f);

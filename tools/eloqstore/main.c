@@ -62,7 +62,8 @@ const struct command cli_commands[] = {
     { "archive", "[TABLE] [--timestamp US]", "keep the present state of a partition, or of all",
       "Without TABLE: all partitions, at one moment. Prints the timestamp, by default the present\n"
       "time. Read one with --as-of TIMESTAMP. Append mode only (-o data_append_mode=true).\n"
-      "-o num_retained_archives=N removes all but the newest N. Exit 1: there is nothing to keep.\n",
+      "-o num_retained_archives=N removes all but the newest N. Exit 1: there is nothing to "
+      "keep.\n",
       cmd_archive },
     { "archives", "[TABLE]", "list the archives of a partition, or of all",
       "Prints table.partition and the timestamp, ascending.\n", cmd_archives },

@@ -54,11 +54,10 @@ bool salvage_looks_ttl(struct salvage *s, const uint8_t *page)
 {
     struct leaf leaf;
     struct leaf_cursor c;
-    int rc = leaf_open(&leaf, page, s->repair->format.data_page_size);
-    if (rc < 0)
+    if (leaf_open(&leaf, page, s->repair->format.data_page_size) < 0)
         return false;
     leaf_cursor_init(&c, &leaf, s->key);
-    while ((rc = leaf_next(&c)) == ELOQ_OK) {
+    while (leaf_next(&c) == ELOQ_OK) {
         const struct entry *e = &c.entry;
         if (e->key.size <= 8 || e->value.size != 0 || e->timestamp != 0 || e->expire_at != 0
             || e->is_overflow)

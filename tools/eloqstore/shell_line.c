@@ -73,7 +73,7 @@ static char *next_command(const char *text, int state)
         at = cli_commands;
         has_exit = true;
     }
-    while (at->name) {
+    while (at && at->name) {
         const char *name = (at++)->name;
         if (strncmp(name, text, strlen(text)) == 0)
             return strdup(name);
@@ -89,7 +89,7 @@ static char *next_option(const char *text, int state)
     static const char *at;
     if (state == 0)
         at = completed->usage;
-    while ((at = strstr(at, "--"))) {
+    while (at && (at = strstr(at, "--"))) {
         size_t size = 2 + strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
         const char *option = at;
         at += size;
