@@ -102,6 +102,7 @@ static int walk(struct memory_tree *tree, const char *path, struct place *ret)
 
 static struct memory_node *node_at(struct memory_tree *tree, const struct place *place)
 {
+    CHECK(tree != NULL); /* the analyser takes &tree->root for something that may be NULL */
     if (place->name_size == 0)
         return &tree->root;
     return map_get(&tree->nodes, place->hash, place);

@@ -207,7 +207,7 @@ static int free_group(struct task *t, struct wtx *w, struct value_chain *c, uint
 
 int value_free_overflow(struct task *t, struct wtx *w, const struct entry *entry)
 {
-    struct value_chain c;
+    struct value_chain c = { 0 };
     if (!entry->is_overflow || value_chain_begin(&c, entry, w->base->map.mapped_count) < 0)
         return ELOQ_OK;
     struct part_env *env = w->base->part->env;

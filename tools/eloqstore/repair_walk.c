@@ -168,7 +168,7 @@ static int enter(struct walk *w, struct page_id id, eloq_slice lower, eloq_slice
         return add_gap(w, lower, upper);
     if (!w->levels[w->depth]) {
         int code = level_new(w, &w->levels[w->depth]);
-        if (code != 0)
+        if (code != 0 || !w->levels[w->depth])
             return code;
     }
     struct level *l = w->levels[w->depth];
