@@ -102,7 +102,6 @@ static int walk(struct memory_tree *tree, const char *path, struct place *ret)
 
 static struct memory_node *node_at(struct memory_tree *tree, const struct place *place)
 {
-    CHECK(tree != NULL); /* the analyser takes &tree->root for something that may be NULL */
     if (place->name_size == 0)
         return &tree->root;
     return map_get(&tree->nodes, place->hash, place);
@@ -159,7 +158,7 @@ int memory_make(struct memory_tree *tree, const char *path, bool is_dir, struct 
 
     if (rc < 0)
         return rc;
-    if (node_at(tree, &place))
+    if (place.name_size == 0 || node_at(tree, &place))
         return -EEXIST;
     node = mem_alloc(tree->mem, MEM_OTHER, sizeof *node);
     name = copy_name(tree, &place);
@@ -218,8 +217,8 @@ int memory_rename(struct memory_tree *tree, const char *from, const char *to)
     if (rc < 0)
         return rc;
     old = node_at(tree, &place);
-    if (old == node)
-        return 0;
+    if (old == node || place.name_size == 0) /* nothing takes the root's place */
+        return old == node ? 0 : -EBUSY;
     if (node->is_dir && is_inside(place.parent, node))
         return -EINVAL;
     if (old && old->is_dir != node->is_dir)
