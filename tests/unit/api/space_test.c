@@ -228,6 +228,38 @@ START_TEST(files_shrink_after_a_partial_truncation)
 }
 END_TEST
 
+START_TEST(truncation_of_large_values_while_files_are_compacted)
+{
+    static char value[5000];
+    eloq_options options = options_of(true, 5);
+    eloq_store *db;
+    unsigned files;
+
+    options.buffer_pool_size = 1 << 20;
+    ck_assert(fixture_open(STORE_SYNC, "s", &options, &db));
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 4000; i += 100) {
+            eloq_entry entries[100];
+            char keys[100][16];
+            for (unsigned k = 0; k < 100; k++) {
+                snprintf(keys[k], sizeof(keys[k]), "%08u", i + k);
+                entries[k] = (eloq_entry){ .key = eloq_str(keys[k]),
+                                           .value = eloq_bytes(value, sizeof(value)) };
+            }
+            ck_ok(eloq_write(db, part, entries, 100));
+        }
+    }
+    ck_ok(eloq_truncate(db, part, eloq_str("00001600")));
+    ck_assert_uint_eq(count_keys(db, part), 1600);
+    ck_ok(eloq_check(db, part, NULL, NULL, NULL));
+    ck_ok(eloq_compact(db, part));
+    ck_assert_uint_lt(disk_bytes("s/t.0", &files), 2 * 1600 * 2 * 4096 + 4 * (32 * 4096));
+    ck_ok(eloq_truncate(db, part, eloq_str("00000000")));
+    ck_assert(!fixture_exists("s/t.0"));
+    ck_ok(eloq_close(db));
+}
+END_TEST
+
 /* ---- drop ---- */
 
 START_TEST(drop_removes_every_partition_of_its_table_and_no_other)
@@ -587,6 +619,7 @@ int main(void)
     tcase_add_loop_test(tc, a_whole_truncation_removes_files_and_directory, 0, 2 * STORE_KINDS);
     tcase_add_loop_test(tc, a_reader_keeps_what_was_truncated_until_it_ends, 0, 4);
     tcase_add_loop_test(tc, files_shrink_after_a_partial_truncation, 0, 2);
+    tcase_add_test(tc, truncation_of_large_values_while_files_are_compacted);
     tcase_add_loop_test(tc, drop_removes_every_partition_of_its_table_and_no_other, 0,
                         2 * STORE_KINDS);
     tcase_add_loop_test(tc, drop_while_writes_are_queued, 0, 2);
