@@ -29,6 +29,10 @@ int bytes_reserve(struct bytes *b, size_t more)
     if (b->capacity <= PTRDIFF_MAX / 2)
         capacity = MAX(capacity, b->capacity * 2);
     uint8_t *data = mem_realloc(b->mem, b->who, b->data, capacity);
+    if (!data && capacity > b->size + more) { /* as little as will do */
+        capacity = b->size + more;
+        data = mem_realloc(b->mem, b->who, b->data, capacity);
+    }
     if (!data)
         return ELOQ_NO_MEMORY;
     b->data = data;

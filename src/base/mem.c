@@ -23,6 +23,8 @@ void mem_init(struct mem *m, uint64_t limit)
     m->limit = limit;
     m->fail = NULL;
     m->fail_user = NULL;
+    m->reclaim = NULL;
+    m->reclaim_user = NULL;
 }
 
 static bool told_to_fail(const struct mem *m, size_t size)
@@ -31,18 +33,26 @@ static bool told_to_fail(const struct mem *m, size_t size)
 }
 
 /* Compare and swap, so that a refused giant never makes a small request fail meanwhile. */
-static bool count_total(struct mem *m, size_t size)
+static bool fits_total(struct mem *m, size_t size)
 {
-    if (m->limit == 0) {
-        atomic_fetch_add_explicit(&m->total, size, memory_order_relaxed);
-        return true;
-    }
     uint64_t old = atomic_load_explicit(&m->total, memory_order_relaxed);
     do {
         if (old > m->limit || size > m->limit - old)
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&m->total, &old, old + size,
                                                     memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+static bool count_total(struct mem *m, size_t size)
+{
+    if (m->limit == 0) {
+        atomic_fetch_add_explicit(&m->total, size, memory_order_relaxed);
+        return true;
+    }
+    while (!fits_total(m, size))
+        if (size > m->limit || !m->reclaim || !m->reclaim(m->reclaim_user, size))
+            return false;
     return true;
 }
 

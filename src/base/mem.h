@@ -26,6 +26,11 @@ struct mem {
     _Atomic uint64_t used[MEM_CONSUMERS];
     _Atomic uint64_t total;
     uint64_t limit; /* 0 = none; allocation beyond it answers NULL */
+    /* At the limit: gives back memory of the calling thread's that is only kept because it may be
+     * needed; answers whether it did. It may be called inside any allocation. NULL: there is none.
+     */
+    bool (*reclaim)(void *user, size_t size);
+    void *reclaim_user;
     /* Test seam: answers true to make this allocation fail. NULL in production. */
     bool (*fail)(void *user, size_t size);
     void *fail_user;

@@ -19,13 +19,20 @@ void sched_init(struct sched *s, struct mem *m, const struct clock *clock, size_
     list_init(&s->free_tasks);
 }
 
+void sched_trim(struct sched *s)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&s->free_tasks)))
+        mem_free(s->mem, container_of(node, struct task, link));
+    s->free_task_count = 0;
+    stack_pool_trim(&s->stacks);
+}
+
 void sched_deinit(struct sched *s)
 {
     CHECK(s->active == 0 && !s->running);
-
-    struct list *node;
-    while ((node = list_pop_front(&s->free_tasks)))
-        mem_free(s->mem, container_of(node, struct task, link));
+    sched_trim(s);
     stack_pool_free(&s->stacks);
 }
 

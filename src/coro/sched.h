@@ -29,6 +29,8 @@ struct sched {
 };
 
 void sched_init(struct sched *s, struct mem *m, const struct clock *clock, size_t stack_bytes);
+/* Gives back the memory of stacks and tasks that are kept for reuse. */
+void sched_trim(struct sched *s);
 void sched_deinit(struct sched *s); /* no task may be left */
 /* Runs what is ready: every normal task, then low-priority ones within the budget (at least one).
  * Fires due timers first. Tasks that become ready meanwhile run too, up to a bound. Returns how

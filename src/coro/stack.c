@@ -70,7 +70,7 @@ void stack_release(struct stack_pool *p, void *low)
     p->free = low;
 }
 
-void stack_pool_free(struct stack_pool *p)
+void stack_pool_trim(struct stack_pool *p)
 {
     size_t guard = guard_bytes();
 
@@ -80,5 +80,10 @@ void stack_pool_free(struct stack_pool *p)
         mem_unaccount(p->mem, MEM_STACKS, p->usable);
         p->made--;
     }
+}
+
+void stack_pool_free(struct stack_pool *p)
+{
+    stack_pool_trim(p);
     CHECK(p->made == 0);
 }

@@ -16,4 +16,5 @@ void stack_pool_init(struct stack_pool *p, struct mem *m, size_t usable);
 /* The lowest usable address, or NULL. */
 void *stack_acquire(struct stack_pool *p);
 void stack_release(struct stack_pool *p, void *low);
+void stack_pool_trim(struct stack_pool *p); /* gives back the unused ones */
 void stack_pool_free(struct stack_pool *p); /* all must be released */

@@ -2,6 +2,7 @@
 #include "coro/wait.h"
 
 #include "base/check.h"
+#include "coro/sched.h"
 
 void wait_list_init(struct wait_list *w)
 {
@@ -12,6 +13,33 @@ void wait_on(struct task *t, struct wait_list *w)
 {
     list_push_back(&w->tasks, &t->link);
     task_suspend(t);
+}
+
+struct limited {
+    struct timer timer;
+    struct task *task;
+    bool passed;
+};
+
+static void end_wait(struct timer *timer)
+{
+    struct limited *limited = container_of(timer, struct limited, timer);
+
+    if (limited->task->state != TASK_WAITING)
+        return; /* woken, and not yet run */
+    limited->passed = true;
+    task_wake(limited->task);
+}
+
+bool wait_on_for(struct task *t, struct wait_list *w, uint64_t ns)
+{
+    struct limited limited = { .task = t };
+
+    timer_init(&limited.timer, end_wait);
+    timer_set(t->sched, &limited.timer, clock_mono_ns(t->sched->clock) + ns);
+    wait_on(t, w);
+    timer_cancel(&limited.timer);
+    return !limited.passed;
 }
 
 void wait_wake_one(struct wait_list *w)

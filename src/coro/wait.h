@@ -9,6 +9,8 @@ struct wait_list {
 };
 void wait_list_init(struct wait_list *w);
 void wait_on(struct task *t, struct wait_list *w);
+/* The same for at most ns nanoseconds of the scheduler's clock: false when they have passed. */
+bool wait_on_for(struct task *t, struct wait_list *w, uint64_t ns);
 void wait_wake_one(struct wait_list *w);
 void wait_wake_all(struct wait_list *w);
 

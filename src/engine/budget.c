@@ -38,7 +38,8 @@ static int share_fds(const eloq_options *options, struct budget *ret, struct err
                        "may open %llu",
                        options->shards, FDS_LEAST, options->fd_limit, (unsigned long long)process);
     ret->manifest_fds = (size_t)share / 4;
-    ret->fds = (size_t)share - ret->manifest_fds;
+    ret->brief_fds = (size_t)share / 8;
+    ret->fds = (size_t)share - ret->manifest_fds - ret->brief_fds;
     return ELOQ_OK;
 }
 
@@ -58,6 +59,7 @@ int budget_make(const eloq_options *options, bool in_memory, struct budget *ret,
         .tasks = (size_t)MIN(MAX(tasks, TASKS_LEAST), TASKS_MOST),
         .fds = FDS_LEAST,
         .manifest_fds = FDS_LEAST,
+        .brief_fds = FDS_LEAST,
     };
     if (in_memory)
         return ELOQ_OK;

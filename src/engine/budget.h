@@ -14,6 +14,7 @@ struct budget {
     size_t tasks;
     size_t fds; /* data files */
     size_t manifest_fds;
+    size_t brief_fds; /* files open for a moment */
 };
 
 /* From completed options. ELOQ_OK, or ELOQ_BUSY when the process may open too few files. */

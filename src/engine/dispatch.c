@@ -20,13 +20,24 @@ static run_function *const table[REQUEST_KINDS] = {
     [REQUEST_DROP] = run_drop,
 };
 
+/* Those that leave nothing behind when they fail, and so can be run again. */
+static bool can_repeat(const struct request *r)
+{
+    return r->kind == REQUEST_GET || r->kind == REQUEST_GET_MANY || r->kind == REQUEST_FLOOR
+           || r->kind == REQUEST_TABLES || r->kind == REQUEST_ARCHIVES;
+}
+
 static void run_job(struct task *t, struct job *job)
 {
     struct request *r = request_of_job(job);
     struct shard *s = shard_of(t);
+    struct memory_tries tries = { 0 };
+    int rc;
 
     measure_begin(t, r);
-    int rc = table[r->kind](t, s, r);
+    do
+        rc = table[r->kind](t, s, r);
+    while (rc == ELOQ_NO_MEMORY && can_repeat(r) && memory_await(t, s, &tries));
     request_finish(r, rc, &t->err);
 }
 

@@ -27,6 +27,7 @@ struct eloq_iter {
     struct part *part;
     struct tree_scan scan;
     bool has_scan;
+    bool is_stepping; /* a task is inside the scan */
 
     /* the caller's, the shard's during a fetch */
     struct bytes batch;

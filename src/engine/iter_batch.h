@@ -9,6 +9,7 @@
 #include "tree/tree.h"
 
 #define ITER_BATCH_FIRST 65536u
+#define ITER_BATCH_LEAST 4096u /* when memory is short: the batches of idle iterators stay */
 #define ITER_BATCH_HEADER 32u
 
 static inline void iter_batch_add(struct bytes *batch, const struct tree_pair *pair)

@@ -43,6 +43,7 @@ static void open_parts(struct shard *s)
     fdcache_init(&s->fds, s->io, &store->mem, budget->fds);
     dict_context_init(&s->dicts, &store->mem);
     tokens_init(&s->writes, options->max_inflight_write);
+    tokens_init(&s->brief_fds, budget->brief_fds);
     s->env = (struct part_env){
         .mem = &store->mem,
         .log = &store->log,
@@ -65,6 +66,7 @@ static void open_parts(struct shard *s)
         .as_of = options->as_of,
         .manifest_limit = options->manifest_limit,
         .writes = &s->writes,
+        .brief_fds = &s->brief_fds,
         .write_batch_pages = options->max_write_batch_pages,
         .amplify_factor = options->file_amplify_factor,
         .wants_maintenance = wants_maintenance,
@@ -76,6 +78,8 @@ static void open_parts(struct shard *s)
     s->fds.read_only = s->env.read_only;
     mutex_init(&s->env.packing);
     cut_init(&s->env.cut);
+    list_init(&s->env.manifests_idle);
+    wait_list_init(&s->env.manifest_room);
     part_table_init(&s->parts, &s->env, budget->part_bytes);
     s->parts_ready = true;
 }

@@ -41,6 +41,7 @@ void request_finish(struct request *r, int rc, const struct err *e)
         err_clear(&r->err);
     }
     shard_finished(s, r);
+    memory_freed(s);
 }
 
 void request_call_done(struct request *r)

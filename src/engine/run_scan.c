@@ -44,22 +44,39 @@ static int take(void *user, const struct tree_pair *pair)
     return batch->size >= iter->batch_max ? ELOQ_FETCH : ELOQ_OK;
 }
 
+/* A step. What was found before memory ran out is handed out first. */
+static int step(struct task *t, struct shard *s, struct eloq_iter *iter)
+{
+    struct memory_tries tries = { 0 };
+    int rc;
+
+    do {
+        iter->is_stepping = true;
+        rc = tree_scan_step(t, &iter->scan, take, iter);
+        iter->is_stepping = false;
+    } while (rc == ELOQ_NO_MEMORY && iter->batch.size == 0 && memory_await(t, s, &tries));
+    return rc == ELOQ_NO_MEMORY && iter->batch.size > 0 ? ELOQ_OK : rc;
+}
+
 /* Steps until there is something to hand out, or nothing more. */
 static int fill(struct task *t, struct shard *s, struct eloq_iter *iter)
 {
-    if (iter->batch.capacity > 2 * s->store->budget.scan_bytes)
-        bytes_free(&iter->batch); /* a giant was in it */
+    size_t most = MAX(s->store->budget.scan_bytes, ITER_BATCH_FIRST);
+    if (memory_is_short(s))
+        iter->batch_max = most = ITER_BATCH_LEAST;
+    if (iter->batch.capacity > 2 * most)
+        bytes_free(&iter->batch); /* a giant was in it, or it was made in better times */
     iter->batch.size = 0;
     iter->at = 0;
     for (;;) {
-        int rc = tree_scan_step(t, &iter->scan, take, iter);
+        int rc = step(t, s, iter);
         if (rc != ELOQ_OK)
             return rc;
         if (iter->batch.size > 0)
             break;
         task_yield(t);
     }
-    iter->batch_max = MIN(2 * iter->batch_max, MAX(s->store->budget.scan_bytes, ITER_BATCH_FIRST));
+    iter->batch_max = MIN(2 * iter->batch_max, most);
     return ELOQ_OK;
 }
 
@@ -69,8 +86,12 @@ static int fetch(struct task *t, struct shard *s, struct eloq_iter *iter)
     if (iter->at < iter->batch.size || iter->end != ELOQ_OK)
         return ELOQ_OK;
     int rc = ELOQ_OK;
-    if (!iter->has_scan)
-        rc = start(t, s, iter);
+    struct memory_tries tries = { 0 };
+    if (!iter->has_scan) {
+        do
+            rc = start(t, s, iter);
+        while (rc == ELOQ_NO_MEMORY && memory_await(t, s, &tries));
+    }
     if (rc == ELOQ_NOT_FOUND)
         rc = ELOQ_END; /* absent is as good as empty */
     if (rc == ELOQ_OK)

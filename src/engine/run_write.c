@@ -31,19 +31,35 @@ static int commit_part(struct task *t, struct merge *m, struct part *p)
     return wtx_commit(t, &w);
 }
 
-static int commit(struct task *t, struct merge *m)
+static int commit_once(struct task *t, struct merge *m)
 {
     struct part_table *parts = &m->shard->parts;
     struct part *p;
 
-    if (m->count == 0)
-        return ELOQ_OK;
     int rc = part_table_acquire(t, parts, m->part.table, m->part.partition, !m->only_deletes, &p);
     if (rc != ELOQ_OK)
         return rc == ELOQ_NOT_FOUND ? ELOQ_OK : rc; /* nothing to delete from */
     rc = commit_part(t, m, p);
     m->writable = !p->unknown && !p->broken;
     part_table_release(parts, p);
+    return rc;
+}
+
+/* `is_patient`: waits for memory. */
+static int commit(struct task *t, struct merge *m, bool is_patient)
+{
+    struct memory_tries tries = { 0 };
+    int rc;
+
+    if (m->count == 0)
+        return ELOQ_OK;
+    do {
+        for (size_t i = 0; i < m->count; i++)
+            if (m->ops[i].skipped)
+                *m->ops[i].skipped = 0; /* counted by a commit that did not come to be */
+        rc = commit_once(t, m);
+    } while (rc == ELOQ_NO_MEMORY && is_patient && m->writable
+             && memory_await(t, m->shard, &tries));
     return rc;
 }
 
@@ -86,7 +102,7 @@ static void commit_singly(struct task *t, struct merge *m, struct inbox_item *ch
         m->only_deletes = true;
         int rc = add_request(t, m, r, &order);
         if (rc == ELOQ_OK)
-            rc = commit(t, m);
+            rc = commit(t, m, true);
         answer(t, r, rc);
     }
 }
@@ -138,7 +154,10 @@ void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_ite
     size_t entries = count_entries(chain);
     struct merge m = { .shard = s, .part = part, .only_deletes = true, .writable = true };
 
-    m.ops = mem_alloc(mem, MEM_REQUESTS, 2 * entries * sizeof(*m.ops));
+    struct memory_tries tries = { 0 };
+    do
+        m.ops = mem_alloc(mem, MEM_REQUESTS, 2 * entries * sizeof(*m.ops));
+    while (!m.ops && memory_await(t, s, &tries));
     if (!m.ops) {
         answer_all(t, chain, task_no_memory(t));
         return;
@@ -149,8 +168,9 @@ void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_ite
         ops_sort(t, m.ops, m.scratch, m.count);
         s->counts.batches += count;
         s->counts.batches_merged += count - 1;
-        int rc = commit(t, &m);
-        if (rc < 0 && m.writable && m.chain->next)
+        bool has_many = m.chain->next != NULL; /* one by one they need less */
+        int rc = commit(t, &m, !has_many);
+        if (rc < 0 && m.writable && has_many)
             commit_singly(t, &m, m.chain);
         else
             answer_all(t, m.chain, rc);

@@ -61,6 +61,7 @@ int shard_open(struct shard *s, struct eloq_store *store, unsigned index)
     list_init(&s->iters);
     wait_list_init(&s->closing);
     cleaner_init(s);
+    memory_init(s);
     map_init(&s->writeqs, &store->mem, MEM_REQUESTS, writeq_equal);
 
     rc = task_start(&s->sched, keeper_main, s);
@@ -148,6 +149,7 @@ bool shard_try_start(struct shard *s, void (*entry)(struct task *t, void *arg), 
 void shard_task_end(struct shard *s)
 {
     s->tasks--;
+    memory_freed(s);
 }
 
 void shard_start(struct shard *s, struct job *job)

@@ -16,6 +16,7 @@
 #include "engine/archive_all.h"
 #include "engine/cleaner.h"
 #include "engine/measure.h"
+#include "engine/memory.h"
 #include "file/fdcache.h"
 #include "page/dict.h"
 #include "page/pagepool.h"
@@ -38,10 +39,11 @@ struct shard {
     struct dict_context dicts;
     struct part_env env;
     struct part_table parts;
-    struct tokens writes; /* for env */
-    struct map writeqs;   /* partitions with writes under way (engine/writeq.h) */
-    struct list iters;    /* iterators with a snapshot */
+    struct tokens writes, brief_fds; /* for env */
+    struct map writeqs;              /* partitions with writes under way (engine/writeq.h) */
+    struct list iters;               /* iterators with a snapshot */
     struct cleaner cleaner;
+    struct memory memory;
     struct log_limit clean_limit, space_limit;
     struct archiver archiver;
 

@@ -127,8 +127,8 @@ static void add_shard(struct shard *s, uint64_t *n)
     n[STAT_partitions_loaded] += s->parts.count;
     n[STAT_partition_bytes] += s->parts.bytes;
     n[STAT_partition_bytes_limit] += s->parts.limit;
-    n[STAT_open_files] += s->fds.open + s->env.manifest_fds;
-    n[STAT_open_files_limit] += budget->fds + budget->manifest_fds;
+    n[STAT_open_files] += s->fds.open + s->env.manifest_fds + budget->brief_fds - s->brief_fds.left;
+    n[STAT_open_files_limit] += budget->fds + budget->manifest_fds + budget->brief_fds;
 }
 
 static void set_memory(const struct mem *m, uint64_t *n)

@@ -219,6 +219,8 @@ int store_open(const eloq_options *options, const struct store_seams *seams, elo
     store->options = complete;
     store->log = (struct log){ .write = complete.log, .user = complete.log_user };
     mem_init(&store->mem, complete.memory_bytes);
+    store->mem.reclaim = memory_reclaim;
+    store->mem.reclaim_user = store;
     store->mem.fail = store->seams.mem_fail;
     store->mem.fail_user = store->seams.mem_user;
 

@@ -92,6 +92,13 @@ static void push(struct writeq *q, struct request *r)
     q->tail = &r->item;
 }
 
+/* Those that leave nothing behind when they fail for want of memory, and so can be run again. */
+static bool can_repeat(const struct request *r)
+{
+    return r->kind == REQUEST_TRUNCATE || r->kind == REQUEST_COMPACT || r->kind == REQUEST_CLEAN
+           || r->kind == REQUEST_ARCHIVE;
+}
+
 static void run_front(struct task *t, struct writeq *q)
 {
     struct shard *s = q->shard;
@@ -108,7 +115,11 @@ static void run_front(struct task *t, struct writeq *q)
     }
     struct request *r = pop(q);
     measure_begin(t, r);
-    int rc = alone[r->kind](t, s, r);
+    struct memory_tries tries = { 0 };
+    int rc;
+    do
+        rc = alone[r->kind](t, s, r);
+    while (rc == ELOQ_NO_MEMORY && can_repeat(r) && memory_await(t, s, &tries));
     if (rc == ELOQ_FETCH)
         push(q, r);
     else

@@ -58,3 +58,12 @@ void pagepool_put(struct pagepool *p, uint8_t *page)
     p->free = page;
     p->free_count++;
 }
+
+size_t pagepool_trim(struct pagepool *p, size_t pages)
+{
+    size_t given = 0;
+
+    for (; given < pages && p->free; given++)
+        give_back(p, pop(p));
+    return given;
+}

@@ -17,3 +17,5 @@ void pagepool_deinit(struct pagepool *p); /* all must be back */
 /* Contents undefined; NULL when memory is out. Aligned to 4096. */
 uint8_t *pagepool_get(struct pagepool *p);
 void pagepool_put(struct pagepool *p, uint8_t *page); /* NULL is fine */
+/* Gives back up to `pages` unused ones; returns how many. */
+size_t pagepool_trim(struct pagepool *p, size_t pages);

@@ -6,21 +6,53 @@
 #include "base/check.h"
 #include "file/whole.h"
 
+static void give_room(struct part_env *env)
+{
+    env->manifest_fds--;
+    if (env->manifest_fds_max != 0)
+        wait_wake_one(&env->manifest_room);
+}
+
+/* Room for one more descriptor, which is counted from then on. */
+static void take_room(struct task *t, struct part_env *env)
+{
+    while (env->manifest_fds_max != 0 && env->manifest_fds >= env->manifest_fds_max) {
+        struct list *idle = list_first(&env->manifests_idle);
+        if (idle)
+            manifest_log_close(t, container_of(idle, struct part, manifest_idle));
+        else
+            wait_on(t, &env->manifest_room);
+    }
+    env->manifest_fds++;
+}
+
 /* Opens it into p->manifest_fd; `path` is scratch of PATH_MAX bytes. */
 static int open_at(struct task *t, struct part *p, char *path)
 {
     part_manifest_path(p, path, PATH_MAX);
+    list_remove(&p->manifest_idle); /* from here on it is used */
     if (p->manifest_fd >= 0)
         return ELOQ_OK;
+    take_room(t, p->env);
     int fd = io_open_file(t, p->env->io, path, IO_OPEN_WRITE);
     if (fd < 0) {
         int rc = io_fail(t, "open", fd, path, 0);
         err_part(&t->err, p->table, p->partition);
+        give_room(p->env);
         return rc;
     }
     p->manifest_fd = fd;
-    p->env->manifest_fds++;
     return ELOQ_OK;
+}
+
+void manifest_log_rest(struct part *p)
+{
+    struct part_env *env = p->env;
+
+    if (p->manifest_fd < 0 || env->manifest_fds_max == 0 || !list_empty(&p->manifest_idle))
+        return;
+    list_push_back(&env->manifests_idle, &p->manifest_idle);
+    wait_wake_one(&env->manifest_room);
 }
 
 int manifest_log_open(struct task *t, struct part *p)
@@ -32,12 +64,15 @@ int manifest_log_open(struct task *t, struct part *p)
 
 void manifest_log_close(struct task *t, struct part *p)
 {
-    if (p->manifest_fd < 0)
-        return;
+    struct part_env *env = p->env;
     int fd = p->manifest_fd;
+
+    if (fd < 0)
+        return;
+    list_remove(&p->manifest_idle);
     p->manifest_fd = -1;
-    p->env->manifest_fds--;
-    io_close_file(t, p->env->io, fd);
+    io_close_file(t, env->io, fd); /* p may be gone afterwards */
+    give_room(env);
 }
 
 static uint64_t new_manifest_id(struct part *p)
@@ -71,6 +106,7 @@ static int write_record(struct task *t, struct part *p, const struct bytes *reco
         verb = "fdatasync";
         rc = io_sync(t, io, p->manifest_fd);
     }
+    manifest_log_rest(p);
     if (rc < 0) {
         int code = io_fail(t, verb, rc, path, p->manifest_end);
         err_part(&t->err, p->table, p->partition);
@@ -151,7 +187,9 @@ static int replace(struct task *t, struct part *p, const struct manifest_image *
 
     manifest_log_close(t, p);
     part_manifest_path(p, path, sizeof(path));
+    part_brief_begin(t, p->env);
     int rc = whole_replace(t, p->env->io, p->files.dir, path, image->record.data, size, &unknown);
+    part_brief_end(p->env);
     if (rc == ELOQ_OK) {
         p->manifest_end = size;
         p->snapshot_bytes = size;

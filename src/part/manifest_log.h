@@ -6,6 +6,8 @@
 
 /* Closes it, if it is open. */
 void manifest_log_close(struct task *t, struct part *p);
+/* Whoever opened it is done with it: it may be closed when others need its descriptor. */
+void manifest_log_rest(struct part *p);
 /* Opens the live manifest for writing unless it is open: p->manifest_fd. */
 int manifest_log_open(struct task *t, struct part *p);
 /* Appends one padded record and fdatasyncs; the sequence is filled in here. On failure p->unknown

@@ -43,6 +43,7 @@ static int new_part(struct task *t, struct part_env *env, const char *table, uin
     training_init(p);
     expiry_init(p);
     p->manifest_fd = -1;
+    list_init(&p->manifest_idle);
     p->archive_fd = -1;
     list_init(&p->snapshots);
     list_init(&p->lru);

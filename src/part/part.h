@@ -48,8 +48,12 @@ struct part_env {
      * wants to know. */
     void (*wants_maintenance)(void *user, struct part *p);
     void *maintenance_user;
-    uint32_t manifest_fds_max; /* manifests kept open for appending by idle partitions; soft */
-    uint32_t manifest_fds;     /* open now */
+    /* Manifests stay open for the next append; those not being used make room for others. */
+    uint32_t manifest_fds_max;  /* 0 = any number */
+    uint32_t manifest_fds;      /* open now, being opened or being closed */
+    struct list manifests_idle; /* struct part.manifest_idle, least recently used first */
+    struct wait_list manifest_room;
+    struct tokens *brief_fds; /* one for each file that is open for a moment; NULL: any number */
     struct cut cut;
     const char *const *store_paths;
     uint32_t store_path_count;
@@ -100,10 +104,11 @@ struct part {
     bool archives_known;  /* usage knows which files archives need */
     bool archives_bad;    /* one of them cannot be read: no file is removed */
     bool has_archives;    /* in place: do not cut what they name */
-    bool wants_removal;  /* was truncated as a whole: leaves the disk when the last reader leaves */
-    int manifest_fd;     /* the live manifest for appending, -1: opened when needed */
-    int archive_fd;      /* locked archive file (as_of), -1 */
-    uint64_t cut_number; /* the moment whose state cut_kept is, or was (part/cut.h) */
+    bool wants_removal; /* was truncated as a whole: leaves the disk when the last reader leaves */
+    int manifest_fd;    /* the live manifest for appending, -1: opened when needed */
+    struct list manifest_idle; /* in env->manifests_idle: it is open, and not being used */
+    int archive_fd;            /* locked archive file (as_of), -1 */
+    uint64_t cut_number;       /* the moment whose state cut_kept is, or was (part/cut.h) */
     struct snapshot *cut_kept;
 
     /* part_table's */
@@ -137,6 +142,18 @@ bool part_needs_maintenance(struct part *p);
 int part_sync_pages(struct task *t, struct part *p);
 /* Fails the task with words naming the partition. */
 int part_fail(struct task *t, const struct part *p, int code, const char *what);
+/* Around what needs a descriptor for a moment. Waits for one; who has one must not wait for others.
+ */
+static inline void part_brief_begin(struct task *t, struct part_env *env)
+{
+    if (env->brief_fds)
+        tokens_take(t, env->brief_fds);
+}
+static inline void part_brief_end(struct part_env *env)
+{
+    if (env->brief_fds)
+        tokens_give(env->brief_fds);
+}
 /* Path of the manifest it was loaded from: the live one, or an archive. */
 void part_source_path(const struct part *p, char *path, size_t size);
 /* Path of the live manifest. */

@@ -243,6 +243,33 @@ static int load_state(struct task *t, struct part *p, struct manifest_state *s)
     return ELOQ_OK;
 }
 
+/* Memory did not suffice: how much it takes, at least, and how much there may be. */
+static int fail_large(struct task *t, struct part *p, uint64_t file_bytes, uint64_t page_count)
+{
+    uint64_t nodes = page_count / MAPPING_FANOUT + 1;
+    uint64_t bytes =
+        file_bytes + page_count * sizeof(uint64_t) + nodes * sizeof(struct mapping_node);
+    const struct mem *m = p->env->mem;
+
+    return task_fail(t, ELOQ_NO_MEMORY,
+                     "not enough memory to load a partition: it takes %" PRIu64
+                     " bytes, memory_bytes is %" PRIu64 ", in use are %" PRIu64
+                     " table=%s partition=%u",
+                     bytes, m->limit, atomic_load_explicit(&m->total, memory_order_relaxed),
+                     p->table, p->partition);
+}
+
+/* The file alone does not fit. */
+static int fail_large_file(struct task *t, struct part *p, const char *path)
+{
+    int fd = io_open_file(t, p->env->io, path, IO_OPEN_READ);
+    int64_t size = fd < 0 ? 0 : io_size(t, p->env->io, fd);
+
+    if (fd >= 0)
+        io_close_file(t, p->env->io, fd);
+    return fail_large(t, p, size > 0 ? (uint64_t)size : 0, 0);
+}
+
 static int load_bytes(struct task *t, struct part *p, const struct bytes *file)
 {
     struct manifest_state state;
@@ -254,10 +281,10 @@ static int load_bytes(struct task *t, struct part *p, const struct bytes *file)
                      "written with commit_protocol one_flush, which this version cannot open");
     else if (rc == ELOQ_OK)
         rc = load_state(t, p, &state);
-    else if (rc == ELOQ_NO_MEMORY)
-        rc = task_no_memory(t);
-    else
+    else if (rc != ELOQ_NO_MEMORY)
         rc = fail_at(t, p, state.error_at, state.error ? state.error : "not readable");
+    if (rc == ELOQ_NO_MEMORY)
+        fail_large(t, p, file->size, state.page_count);
     manifest_state_free(&state);
     return rc;
 }
@@ -272,11 +299,15 @@ int part_load(struct task *t, struct part *p)
         return task_no_memory(t);
     part_source_path(p, path, PATH_MAX);
     bytes_init(&file, p->env->mem, MEM_MAPPING);
+    part_brief_begin(t, p->env);
     int rc =
         p->env->as_of ? read_archive(t, p, path, &file) : whole_read(t, p->env->io, path, &file);
+    if (rc == ELOQ_NO_MEMORY)
+        fail_large_file(t, p, path);
     if (rc == ELOQ_NOT_FOUND && p->env->as_of == 0)
         rc = check_absent(t, p);
-    else if (rc == ELOQ_OK)
+    part_brief_end(p->env);
+    if (rc == ELOQ_OK)
         rc = load_bytes(t, p, &file);
     bytes_free(&file);
     arena_reset(&t->arena, mark);

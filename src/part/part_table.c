@@ -236,30 +236,23 @@ static void close_part(struct task *t, struct part_table *tab, struct part_slot 
     drop_if_idle(tab, slot);
 }
 
-/* Idle partitions that keep their manifest open for the next append, when there are too many. */
-static void close_manifests(struct task *t, struct part_table *tab)
+/* Each archive that is read stays open, as its lock. */
+static bool has_many_archives(const struct part_table *tab)
 {
-    for (size_t i = 0; i < tab->count && tab->env->manifest_fds > tab->env->manifest_fds_max; i++) {
-        struct list *node = list_first(&tab->lru);
-        if (!node)
-            return;
-        struct part *p = container_of(node, struct part, lru);
-        /* Held while it suspends; releasing puts it at the other end, so the next one comes up. */
-        list_remove(node);
-        p->refs++;
-        manifest_log_close(t, p);
-        part_table_release(tab, p);
-    }
+    const struct part_env *env = tab->env;
+
+    return env->as_of != 0 && env->manifest_fds_max != 0 && tab->count > env->manifest_fds_max;
 }
 
-void part_table_trim(struct task *t, struct part_table *tab)
+/* Evicts as long as more than `limit` bytes are loaded. */
+static void evict(struct task *t, struct part_table *tab, uint64_t limit)
 {
     struct list *node;
 
     /* From the head again after each suspension: the list may be another one. */
     for (int pinned = 0; pinned < PINNED_MAX && (node = list_first(&tab->lru));) {
         struct part *p = container_of(node, struct part, lru);
-        if (!is_blank(p) && tab->bytes <= tab->limit)
+        if (!is_blank(p) && tab->bytes <= limit && !has_many_archives(tab))
             break;
         if (can_close(p)) {
             close_part(t, tab, p->slot);
@@ -270,7 +263,16 @@ void part_table_trim(struct task *t, struct part_table *tab)
             list_push_back(&tab->lru, &p->lru);
         }
     }
-    close_manifests(t, tab);
+}
+
+void part_table_trim(struct task *t, struct part_table *tab)
+{
+    evict(t, tab, tab->limit);
+}
+
+void part_table_shrink(struct task *t, struct part_table *tab)
+{
+    evict(t, tab, 0);
 }
 
 void part_table_forget(struct task *t, struct part_table *tab, const char *table,

@@ -37,6 +37,8 @@ void part_table_release(struct part_table *tab, struct part *p);
 void part_table_trim(struct task *t, struct part_table *tab);
 /* Calls f for every partition in memory; it neither suspends nor closes any. */
 void part_table_each(struct part_table *tab, void (*f)(struct part *p));
+/* Memory is short: evicts all that can be; suspends. */
+void part_table_shrink(struct task *t, struct part_table *tab);
 /* Closes this one unless referenced: so that it is loaded again. */
 void part_table_forget(struct task *t, struct part_table *tab, const char *table,
                        uint32_t partition);

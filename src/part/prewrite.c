@@ -152,7 +152,9 @@ static int sync_manifest(struct task *t, struct part *p)
 static int flush_found(struct task *t, struct part *p)
 {
     TRY(sync_data_files(t, p));
-    TRY(sync_manifest(t, p));
+    int rc = sync_manifest(t, p);
+    manifest_log_rest(p);
+    TRY(rc);
     TRY(sync_directory(t, p, p->files.dir));
     TRY(sync_directory(t, p, p->files.parent));
     p->found_unsynced = false;

@@ -21,6 +21,7 @@ struct step {
     uint8_t *key_buffer;  /* page_bytes */
     uint8_t *keys;        /* reverse: keys of a leaf */
     struct bytes entries; /* reverse: struct entry, ascending */
+    bool is_lost;         /* it is not known where the next step would go on */
 };
 
 static int copy_bound(struct mem *m, eloq_slice from, eloq_slice *ret)
@@ -92,6 +93,20 @@ static int out_of_bounds(struct step *st, const struct scan_leaf *l)
     return damaged(st, l, "data page out of its parent's bounds");
 }
 
+/* Where the next step goes on in this leaf: at this key, or behind it. */
+static bool keep_place(struct step *st, eloq_slice key, bool is_next)
+{
+    struct tree_scan *scan = st->scan;
+    scan->last.size = 0;
+    scan->has_last = bytes_reserve(&scan->last, key.size) == ELOQ_OK;
+    st->is_lost = !scan->has_last;
+    if (st->is_lost)
+        return false;
+    bytes_add(&scan->last, key.data, key.size);
+    scan->last_is_next = is_next;
+    return true;
+}
+
 /* Hands one entry to the reader: ELOQ_OK, ELOQ_FETCH when the reader is full (the place is kept),
  * ELOQ_END when the limit is reached, or a failure. */
 static int hand_over(struct step *st, const struct scan_leaf *l, const struct entry *entry)
@@ -103,20 +118,18 @@ static int hand_over(struct step *st, const struct scan_leaf *l, const struct en
     struct tree_pair pair = { .key = entry->key,
                               .timestamp = entry->timestamp,
                               .expire_at = entry->expire_at };
-    TRY(value_load(st->t, scan->snapshot, l->id, entry, &st->value, &pair.value));
-    int rc = st->take(st->user, &pair);
+    int rc = value_load(st->t, scan->snapshot, l->id, entry, &st->value, &pair.value);
+    if (rc == ELOQ_OK)
+        rc = st->take(st->user, &pair);
+    if (rc == ELOQ_NO_MEMORY && !keep_place(st, entry->key, true))
+        return task_no_memory(st->t);
     if (rc < 0)
         return rc;
     if (scan->left != UINT64_MAX && --scan->left == 0)
         return ELOQ_END;
     if (rc != ELOQ_FETCH)
         return ELOQ_OK;
-    scan->last.size = 0;
-    if (bytes_reserve(&scan->last, entry->key.size) < 0)
-        return task_no_memory(st->t);
-    bytes_add(&scan->last, entry->key.data, entry->key.size);
-    scan->has_last = true;
-    return ELOQ_FETCH;
+    return keep_place(st, entry->key, false) ? ELOQ_FETCH : task_no_memory(st->t);
 }
 
 static eloq_slice last_key(const struct tree_scan *scan)
@@ -132,7 +145,7 @@ static int leaf_forward(struct step *st, const struct scan_leaf *l, const struct
     leaf_cursor_init(&c, leaf, st->key_buffer);
     eloq_slice from = scan->has_last ? last_key(scan) : scan->begin;
     int rc = from.size != 0 ? leaf_seek(&c, from) : leaf_next(&c);
-    if (rc == ELOQ_OK && scan->has_last && slice_equal(c.entry.key, from))
+    if (rc == ELOQ_OK && scan->has_last && !scan->last_is_next && slice_equal(c.entry.key, from))
         rc = leaf_next(&c);
 
     bool ends_here =
@@ -148,10 +161,10 @@ static int leaf_forward(struct step *st, const struct scan_leaf *l, const struct
     return rc < 0 ? malformed(st, l) : ELOQ_OK;
 }
 
-/* Entries below `stop` (empty: all) are noted, keys copied: ELOQ_OK, ELOQ_END when there are too
- * many keys for that, or a failure. */
+/* Entries below `stop` (empty: all; `with_stop`: it, too) are noted, keys copied: ELOQ_OK, ELOQ_END
+ * when there are too many keys for that, or a failure. */
 static int note_entries(struct step *st, const struct scan_leaf *l, const struct leaf *leaf,
-                        eloq_slice stop, eloq_slice upper)
+                        eloq_slice stop, bool with_stop, eloq_slice upper)
 {
     size_t room = REVERSE_KEYS_PAGES * (size_t)st->scan->snapshot->part->env->shape.page_bytes;
     size_t used = 0;
@@ -160,7 +173,8 @@ static int note_entries(struct step *st, const struct scan_leaf *l, const struct
     st->entries.size = 0;
     int rc;
     while ((rc = leaf_next(&c)) == ELOQ_OK) {
-        if (stop.size != 0 && slice_compare(c.entry.key, stop) >= 0)
+        int order = stop.size != 0 ? slice_compare(c.entry.key, stop) : -1;
+        if (order > 0 || (order == 0 && !with_stop))
             return ELOQ_OK;
         if (upper.size != 0 && slice_compare(c.entry.key, upper) >= 0)
             return out_of_bounds(st, l);
@@ -187,11 +201,11 @@ static int hand_over_reverse(struct step *st, const struct scan_leaf *l, const s
 
 /* A leaf whose keys are too long to keep them all: each entry is searched for. */
 static int leaf_reverse_slowly(struct step *st, const struct scan_leaf *l, const struct leaf *leaf,
-                               eloq_slice stop, eloq_slice upper)
+                               eloq_slice stop, bool with_stop, eloq_slice upper)
 {
     struct leaf_cursor c;
     leaf_cursor_init(&c, leaf, st->key_buffer);
-    int rc = leaf_seek_floor(&c, stop, true);
+    int rc = leaf_seek_floor(&c, stop, !with_stop);
     while (rc == ELOQ_OK) {
         if (upper.size != 0 && slice_compare(c.entry.key, upper) >= 0)
             return out_of_bounds(st, l);
@@ -209,9 +223,10 @@ static int leaf_reverse(struct step *st, const struct scan_leaf *l, const struct
 {
     struct tree_scan *scan = st->scan;
     eloq_slice stop = scan->has_last ? last_key(scan) : scan->end;
-    int rc = note_entries(st, l, leaf, stop, upper);
+    bool with_stop = scan->has_last && scan->last_is_next;
+    int rc = note_entries(st, l, leaf, stop, with_stop, upper);
     if (rc == ELOQ_END)
-        return leaf_reverse_slowly(st, l, leaf, stop, upper);
+        return leaf_reverse_slowly(st, l, leaf, stop, with_stop, upper);
     if (rc < 0)
         return rc;
     const struct entry *entries = (const void *)st->entries.data;
@@ -285,6 +300,8 @@ int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take,
     bytes_free(&st.entries);
     arena_reset(&t->arena, mark);
 
+    if (rc == ELOQ_NO_MEMORY && !st.is_lost)
+        return rc; /* everything is where it was before the pair, or the leaf, that did not fit */
     if (rc < 0) {
         scan->failure = t->err;
         scan->failure.code = rc;

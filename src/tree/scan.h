@@ -46,6 +46,8 @@ struct tree_scan {
     bool listed_all; /* the window holds the last leaf of the range */
     struct bytes last; /* the pair delivered last, when its leaf is not used up */
     bool has_last;
+    bool last_is_next; /* it was not delivered: memory was short */
+    bool is_resting;   /* the window was given back; the next one begins with the leaf of `last` */
     uint64_t pairs_seen, leaves_seen; /* to tell how many leaves a limit needs */
     bool finished;
     struct err failure; /* of an earlier step: repeated; code 0 = none */
@@ -59,6 +61,10 @@ typedef int tree_scan_take(void *user, const struct tree_pair *pair);
 int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s, enum tree_kind tree,
                    const eloq_range *range, uint64_t now_ms);
 /* Delivers pairs in order until `take` is full. ELOQ_OK: there may be more; ELOQ_END: all delivered
- * (pairs of this step may come with it); a failure: pairs before it were delivered. */
+ * (pairs of this step may come with it); a failure: pairs before it were delivered. A failure is
+ * the end of the scan, but for want of memory it may be tried again (unless it says so for ever).
+ */
 int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take, void *user);
+/* Between two steps: gives back the pages read ahead. They will be read again. */
+void tree_scan_rest(struct tree_scan *scan);
 void tree_scan_close(struct tree_scan *scan);

@@ -278,22 +278,14 @@ static int take_buffers(struct task *t, struct tree_scan *scan)
     return (int)got;
 }
 
-int scan_window_fill(struct task *t, struct tree_scan *scan)
+static int fill(struct task *t, struct tree_scan *scan)
 {
-    struct arena_mark mark = arena_mark(&t->arena);
-    scan->window_at = scan->window_count = 0;
-    scan->bounds.size = 0;
-    scan->has_last = false;
     struct descent d;
-    int rc = descent_init(t, &d, scan->snapshot->part->env->shape.page_bytes);
-    if (rc < 0)
-        goto out;
+    TRY(descent_init(t, &d, scan->snapshot->part->env->shape.page_bytes));
     int buffers = take_buffers(t, scan);
-    if (buffers < 0) {
-        rc = buffers;
-        goto out;
-    }
-    rc = list_leaves(t, scan, &d, (size_t)buffers);
+    if (buffers < 0)
+        return buffers;
+    int rc = list_leaves(t, scan, &d, (size_t)buffers);
 
     size_t listed = scan->window_count;
     scan->window_count = (size_t)buffers;
@@ -302,7 +294,45 @@ int scan_window_fill(struct task *t, struct tree_scan *scan)
         rc = read_leaves(t, scan);
     if (rc < 0)
         scan_window_drop(scan, 0);
-out:
+    return rc;
+}
+
+int scan_window_fill(struct task *t, struct tree_scan *scan)
+{
+    struct arena_mark mark = arena_mark(&t->arena);
+    size_t fence_size = scan->fence.size;
+    void *fence = arena_copy(&t->arena, scan->fence.data, fence_size);
+    bool had_fence = scan->has_fence;
+    scan->window_at = scan->window_count = 0;
+    scan->bounds.size = 0;
+    scan->bounds.failed = false;
+    if (!scan->is_resting)
+        scan->has_last = false;
+    int rc = fence ? fill(t, scan) : task_no_memory(t);
+    if (rc < 0 && fence) { /* as if nothing had been listed: this may be tried again */
+        scan->fence.size = 0;
+        bytes_add(&scan->fence, fence, fence_size); /* it had room for it */
+        scan->has_fence = had_fence;
+        scan->listed_all = false;
+    }
+    scan->is_resting &= rc < 0;
     arena_reset(&t->arena, mark);
     return rc;
+}
+
+void tree_scan_rest(struct tree_scan *scan)
+{
+    if (!scan->snapshot || scan->finished || scan->window_at == scan->window_count)
+        return;
+    const struct scan_leaf *next = &scan->window[scan->window_at];
+    size_t at = scan->reverse ? next->upper_at : next->lower_at;
+    size_t size = scan->reverse ? next->upper_size : next->lower_size;
+    if (bytes_reserve(&scan->fence, size) < 0)
+        return;
+    scan->fence.size = 0;
+    bytes_add(&scan->fence, scan->bounds.data + at, size);
+    scan->has_fence = size > 0;
+    scan->listed_all = false;
+    scan->is_resting = true;
+    scan_window_drop(scan, 0);
 }

@@ -1,0 +1,115 @@
+/* engine/memory.c -- what a shard does when memory_bytes is reached. */
+#include "engine/memory.h"
+
+#include "engine/iter.h"
+#include "engine/store.h"
+
+#define TRIES 64
+#define IN_VAIN 20
+#define WAIT_NS UINT64_C(100000000)
+#define OTHERS_NS UINT64_C(10000000) /* other shards hold it: nobody here will say so */
+
+void memory_init(struct shard *s)
+{
+    wait_list_init(&s->memory.waiting);
+    s->memory.waiting_count = 0;
+    s->memory.is_reclaiming = false;
+}
+
+bool memory_is_short(const struct shard *s)
+{
+    const struct mem *m = &s->store->mem;
+
+    return atomic_load_explicit(&m->total, memory_order_relaxed) > m->limit / 2;
+}
+
+/* Gives back what idle iterators have read ahead, the oldest iterator's first, until `made` page
+ * buffers are left in existence. */
+static void rest_iterators(struct shard *s, size_t made)
+{
+    LIST_FOR(node, &s->iters)
+    {
+        struct eloq_iter *iter = container_of(node, struct eloq_iter, link);
+        if (s->pool.made <= made)
+            return;
+        if (!iter->is_stepping)
+            tree_scan_rest(&iter->scan);
+        pagepool_trim(&s->pool, s->pool.made - made);
+    }
+}
+
+static void reclaim(struct shard *s, size_t size)
+{
+    struct pagepool *pool = &s->pool;
+    size_t pages = size / pool->page_bytes + 1;
+    size_t made = pool->made > pages ? pool->made - pages : 0;
+
+    pagepool_trim(pool, pages);
+    if (pool->made > made) {
+        page_cache_shrink(&s->cache, pool->made - made);
+        pagepool_trim(pool, pages);
+    }
+    rest_iterators(s, made);
+}
+
+bool memory_reclaim(void *user, size_t size)
+{
+    struct shard *s = shard_current();
+
+    if (!s || s->store != user || !s->parts_ready || s->memory.is_reclaiming)
+        return false;
+    size_t made = s->pool.made;
+    s->memory.is_reclaiming = true;
+    reclaim(s, size);
+    s->memory.is_reclaiming = false;
+    return s->pool.made < made;
+}
+
+/* Idle partitions go, what is kept for reuse goes. Suspends. */
+static void empty(struct task *t, struct shard *s)
+{
+    part_table_shrink(t, &s->parts);
+    page_cache_shrink(&s->cache, SIZE_MAX);
+    pagepool_trim(&s->pool, SIZE_MAX);
+    sched_trim(&s->sched);
+}
+
+static bool await(struct task *t, struct shard *s, struct memory_tries *tries)
+{
+    bool is_alone = s->tasks <= s->memory.waiting_count + 1;
+    bool has_others = s->store->shard_count > 1;
+
+    if (tries->all++ >= TRIES || tries->in_vain >= IN_VAIN)
+        return false;
+    if (is_alone && !tries->emptied) {
+        tries->emptied = true;
+        empty(t, s);
+        return true;
+    }
+    if (is_alone && !has_others)
+        return false;
+    s->memory.waiting_count++;
+    bool woken = wait_on_for(t, &s->memory.waiting, is_alone ? OTHERS_NS : WAIT_NS);
+    s->memory.waiting_count--;
+    tries->in_vain = woken ? 0 : tries->in_vain + 1;
+    return true;
+}
+
+bool memory_await(struct task *t, struct shard *s, struct memory_tries *tries)
+{
+    struct arena_mark mark = arena_mark(&t->arena);
+    struct err *first = arena_copy(&t->arena, &t->err, sizeof(t->err));
+
+    bool again = await(t, s, tries);
+    if (again)
+        s->counts.retried++;
+    if (first)
+        t->err = *first;
+    arena_reset(&t->arena, mark);
+    return again;
+}
+
+void memory_freed(struct shard *s)
+{
+    wait_wake_one(&s->memory.waiting);
+}
