@@ -34,6 +34,8 @@ static const struct range {
     { "coroutine_stack_size", FIELD(coroutine_stack_size), { 4096, 32767, 65537, UINT32_MAX } },
     { "queue_depth", FIELD(queue_depth), { (1u << 20) + 1, UINT32_MAX } },
     { "io_spin_us", FIELD(io_spin_us), { 1000001, UINT32_MAX } },
+    { "slow_op_ms", FIELD(slow_op_ms), { 3600001, UINT32_MAX } },
+    { "low_prio_budget_us", FIELD(low_prio_budget_us), { 1000001, UINT32_MAX } },
     { "num_retained_archives", FIELD(num_retained_archives), { UINT32_MAX } },
     { "max_archive_tasks", FIELD(max_archive_tasks), { 65536, UINT32_MAX } },
     { "file_amplify_factor", FIELD(file_amplify_factor), { 1, 256 } },
