@@ -118,6 +118,7 @@ START_TEST(large_values_in_the_least_memory)
 
     options.memory_bytes = MEMORY_LEAST;
     options.format.data_append_mode = _i >= 3 ? 1 : ELOQ_ZERO;
+    options.format.pages_per_file_shift = 9; /* files are made at their full size */
     static const int kinds[] = { STORE_SYNC, STORE_THREADS, STORE_URING };
     if (!fixture_open(kinds[_i % 3], "s", &options, &db))
         return;
@@ -291,6 +292,7 @@ START_TEST(one_of_everything)
     options.root_meta_cache_size = 1;
     options.buffer_pool_size = 262144;
     options.format.data_append_mode = _i & 1 ? 1 : ELOQ_ZERO;
+    options.format.pages_per_file_shift = 9;
     if (!fixture_open(_i & 2 ? STORE_URING : STORE_THREADS, "s", &options, &db))
         return;
     for (int i = 0; i < 8; i++)
