@@ -19,9 +19,9 @@ static void retain(struct task *t, struct shard *s, struct part *p)
     while (rc == ELOQ_OK && part_needs_maintenance(p) && (rc = part_maintain(t, p)) > 0)
         task_yield(t);
     if (rc < 0)
-        log_line(&s->store->log, ELOQ_LOG_WARNING,
-                 "removing old archives failed table=%s partition=%" PRIu32 ": %s", p->table,
-                 p->partition, t->err.text);
+        log_limited(&s->store->log, &s->retain_limit, &s->store->clock, ELOQ_LOG_WARNING,
+                    "removing old archives failed table=%s partition=%" PRIu32 ": %s", p->table,
+                    p->partition, t->err.text);
 }
 
 static int archive_part(struct task *t, struct request *r, struct part *p)

@@ -44,7 +44,7 @@ struct shard {
     struct list iters;               /* iterators with a snapshot */
     struct cleaner cleaner;
     struct memory memory;
-    struct log_limit clean_limit, space_limit;
+    struct log_limit clean_limit, space_limit, retain_limit;
     struct archiver archiver;
 
     struct list waiting; /* jobs for which there was no task */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/check.h"
+#include "coro/sched.h"
 #include "page/page.h"
 #include "part/gc.h"
 #include "part/wtx.h"
@@ -130,10 +131,11 @@ static void leave_alone(struct compaction *c)
     struct part *p = c->p;
 
     c->last->damaged = true;
-    log_line(p->env->log, ELOQ_LOG_WARNING,
-             "a data file with a damaged page is not compacted table=%s partition=%u file=%" PRIu64
-             ": %s",
-             p->table, p->partition, c->last->id, c->t->err.text);
+    log_limited(
+        p->env->log, &p->env->said.damage, c->t->sched->clock, ELOQ_LOG_WARNING,
+        "a data file with a damaged page is not compacted table=%s partition=%u file=%" PRIu64
+        ": %s",
+        p->table, p->partition, c->last->id, c->t->err.text);
 }
 
 static void settle_all(struct compaction *c)

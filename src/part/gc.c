@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "coro/sched.h"
 #include "file/name.h"
 #include "file/whole.h"
 #include "part/prewrite.h"
@@ -111,9 +112,9 @@ static int read_archives(struct task *t, struct part *p, const struct io_names *
     if (rc == ELOQ_OK || rc == ELOQ_NO_MEMORY || err_retryable(rc))
         return rc;
     p->archives_bad = true;
-    log_line(p->env->log, ELOQ_LOG_WARNING,
-             "no data file is removed while an archive cannot be read table=%s partition=%u: %s",
-             p->table, p->partition, t->err.text);
+    log_limited(p->env->log, &p->env->said.archive, t->sched->clock, ELOQ_LOG_WARNING,
+                "no data file is removed while an archive cannot be read table=%s partition=%u: %s",
+                p->table, p->partition, t->err.text);
     return 1;
 }
 

@@ -57,6 +57,9 @@ struct part_env {
     struct cut cut;
     const char *const *store_paths;
     uint32_t store_path_count;
+    struct {
+        struct log_limit tail, archive, damage, dict;
+    } said; /* lines that may repeat */
     /* now */
     uint64_t versions_pinned, /* snapshots that only readers keep */
         pages_pinned;         /* and pages that only these can see */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "coro/sched.h"
 #include "file/name.h"
 #include "file/whole.h"
 
@@ -235,10 +236,10 @@ static int load_state(struct task *t, struct part *p, struct manifest_state *s)
     p->tail_dropped = s->damaged_tail_at != UINT64_MAX;
     if (s->damaged_tail_at != UINT64_MAX) {
         p->env->manifest_tails_dropped++;
-        log_line(p->env->log, ELOQ_LOG_WARNING,
-                 "manifest tail dropped: a commit that did not finish table=%s partition=%u "
-                 "offset=%" PRIu64,
-                 p->table, p->partition, s->damaged_tail_at);
+        log_limited(p->env->log, &p->env->said.tail, t->sched->clock, ELOQ_LOG_WARNING,
+                    "manifest tail dropped: a commit that did not finish table=%s partition=%u "
+                    "offset=%" PRIu64,
+                    p->table, p->partition, s->damaged_tail_at);
     }
     return ELOQ_OK;
 }

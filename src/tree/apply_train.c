@@ -77,10 +77,10 @@ static void train_dict(struct task *t, struct part *p)
         made = dict_new(env->mem, job.dict, DICT_BYTES);
     mem_free(env->mem, job.dict);
     if (!made)
-        log_line(env->log, ELOQ_LOG_INFO,
-                 "no dictionary could be made of %zu samples: values stay plain table=%s "
-                 "partition=%u",
-                 tr->samples.count, p->table, p->partition);
+        log_limited(env->log, &env->said.dict, t->sched->clock, ELOQ_LOG_INFO,
+                    "no dictionary could be made of %zu samples: values stay plain table=%s "
+                    "partition=%u",
+                    tr->samples.count, p->table, p->partition);
     training_end(p, made);
 }
 

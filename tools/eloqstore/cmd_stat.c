@@ -1,6 +1,7 @@
 /* eloqstore/cmd_stat.c -- stat: the shape of trees, space, and the store's counters. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "args.h"
@@ -111,6 +112,12 @@ static int measure(struct inspect *in, eloq_part part, struct inspect_part *p, s
     return code;
 }
 
+/* A number of requests of one kind: there are hundreds of these names. */
+static bool is_of_one_kind(const char *name)
+{
+    return strncmp(name, "requests_", 9) == 0 || strncmp(name, "latency_", 8) == 0;
+}
+
 static int print_all(struct cli *cli, const struct inspect *in, const struct figures *f)
 {
     struct printer p = { .cli = cli, .is_table = isatty(STDOUT_FILENO) != 0 };
@@ -132,7 +139,7 @@ static int print_all(struct cli *cli, const struct inspect *in, const struct fig
         { "space_used_bytes", f->space.disk_bytes },
         { "data_files", f->space.files },
         { "data_file_bytes", f->space.file_bytes },
-        { "manifest_bytes", f->space.manifest_bytes },
+        { "manifest_file_bytes", f->space.manifest_bytes },
         { "manifest_records", f->records },
         { "dictionary_bytes", f->dict_bytes },
     };
@@ -145,6 +152,8 @@ static int print_all(struct cli *cli, const struct inspect *in, const struct fig
         int rc = eloq_stat(cli->store, *name, &value);
         if (rc < 0)
             return cli_status(cli, rc);
+        if (p.is_table && !cli->json && value == 0 && is_of_one_kind(*name))
+            continue; /* what never happened is no news to who looks at it */
         print_figure(&p, *name, value);
     }
     if (cli->json)

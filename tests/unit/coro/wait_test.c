@@ -122,6 +122,44 @@ static void hold_token(struct task *t, void *arg)
     tokens_give(w->tokens);
 }
 
+struct taker {
+    struct tokens *tokens;
+    size_t most, got;
+    bool ended;
+};
+
+static void take_some(struct task *t, void *arg)
+{
+    struct taker *taker = arg;
+
+    taker->got = tokens_take_some(t, taker->tokens, taker->most);
+    task_yield(t);
+    tokens_give_some(taker->tokens, taker->got);
+    taker->ended = true;
+}
+
+START_TEST(several_tokens_are_taken_if_there_are_several)
+{
+    struct world w;
+    struct tokens tokens;
+    struct taker takers[4];
+
+    world_init(&w);
+    tokens_init(&tokens, 5);
+    for (int i = 0; i < 4; i++) {
+        takers[i] = (struct taker){ .tokens = &tokens, .most = 3 };
+        ck_assert_int_eq(task_start(&w.sched, take_some, &takers[i]), ELOQ_OK);
+    }
+    world_run(&w);
+    ck_assert_uint_eq(takers[0].got, 3);
+    ck_assert_uint_eq(takers[1].got, 2);
+    for (int i = 0; i < 4; i++)
+        ck_assert(takers[i].ended && takers[i].got >= 1);
+    ck_assert_uint_eq(tokens.left, 5);
+    world_deinit(&w);
+}
+END_TEST
+
 START_TEST(no_more_tokens_are_out_than_there_are)
 {
     struct world w;
@@ -271,7 +309,53 @@ START_TEST(one_fails_and_all_get_its_words)
 }
 END_TEST
 
+struct waiter {
+    struct wait_list *list;
+    uint64_t ns;
+    bool woken;
+};
+
+static void wait_a_while(struct task *t, void *arg)
+{
+    struct waiter *waiter = arg;
+
+    waiter->woken = wait_on_for(t, waiter->list, waiter->ns);
+}
+
+START_TEST(a_wait_may_have_a_limit)
+{
+    struct world w;
+    struct wait_list list;
+    struct waiter waiters[3];
+
+    world_init(&w);
+    wait_list_init(&list);
+    for (int i = 0; i < 3; i++) {
+        waiters[i] = (struct waiter){ .list = &list, .ns = 1000 * (uint64_t)(i + 1) };
+        world_start(&w, wait_a_while, &waiters[i]);
+    }
+    world_run(&w);
+    wait_wake_one(&list); /* the first */
+    w.now_ns += 1000;     /* and its time is over, too, before it runs */
+    sched_run(&w.sched);
+    world_run(&w);
+    ck_assert_uint_eq(w.sched.active, 2);
+    ck_assert(waiters[0].woken);
+    w.now_ns += 1000;
+    sched_run(&w.sched);
+    world_run(&w);
+    ck_assert_uint_eq(w.sched.active, 1);
+    ck_assert(!waiters[1].woken);
+    wait_wake_all(&list);
+    world_run(&w);
+    ck_assert(waiters[2].woken);
+    ck_assert_uint_eq(sched_next_timer_ns(&w.sched), UINT64_MAX);
+    world_deinit(&w);
+}
+END_TEST
+
 RUN_TESTS("wait", the_first_to_wait_is_the_first_woken, a_mutex_lets_one_in_and_goes_round,
           no_more_tokens_are_out_than_there_are, a_group_is_waited_for_until_its_last_one_is_done,
           more_may_join_a_group_before_the_waiter_runs, one_does_it_and_all_get_its_result,
-          one_fails_and_all_get_its_words)
+          one_fails_and_all_get_its_words, several_tokens_are_taken_if_there_are_several,
+          a_wait_may_have_a_limit)

@@ -101,6 +101,40 @@ START_TEST(neighbours_are_read_and_written_in_one_operation)
 }
 END_TEST
 
+/* Every second place: each page is an operation of its own. */
+static void write_scattered(struct task *t, void *arg)
+{
+    enum { N = 40 };
+    struct pagefiles f;
+    uint64_t places[N];
+    struct tokens tokens;
+
+    (void)arg;
+    tokens_init(&tokens, 3);
+    fixture_files_open(t, &f, "t", 9, false);
+    for (size_t i = 0; i < N; i++)
+        places[i] = 2 * i;
+    struct reads r = reads_of(places, N);
+    for (size_t i = 0; i < N; i++)
+        fixture_fill(r.pages[i].data, places[i]);
+    ck_assert_int_eq(pagefiles_write_many(t, &f, r.pages, N), ELOQ_OK);
+    ck_assert_uint_gt(fx.in_flight_max, 3);
+    fixture_reset_counts();
+    f.writes = &tokens;
+    ck_assert_int_eq(pagefiles_write_many(t, &f, r.pages, N), ELOQ_OK);
+    ck_assert_uint_eq(fx.count[IO_WRITE], N);
+    ck_assert_uint_le(fx.in_flight_max, 3);
+    ck_assert_uint_eq(tokens.left, 3);
+    reads_free(r);
+    fixture_files_close(t, &f);
+}
+
+START_TEST(no_more_pages_are_in_flight_than_may_be)
+{
+    fixture_run(write_scattered, NULL);
+}
+END_TEST
+
 static void long_runs(struct task *t, void *arg)
 {
     enum { N = 1000 };
@@ -557,6 +591,7 @@ static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, neighbours_are_read_and_written_in_one_operation);
+    tcase_add_test(tc, no_more_pages_are_in_flight_than_may_be);
     tcase_add_loop_test(tc, runs_have_a_limit_and_stay_in_their_file, 0, 2);
     tcase_add_test(tc, damage_is_told_page_by_page);
     tcase_add_test(tc, a_missing_file_is_corruption_and_is_not_made_by_a_read);
