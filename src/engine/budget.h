@@ -5,6 +5,7 @@
 
 struct budget {
     uint64_t cache_bytes;   /* cached index pages */
+    uint64_t leaf_bytes;    /* data pages kept in memory */
     uint64_t pool_bytes;    /* page buffers kept for reuse */
     uint64_t part_bytes;    /* loaded partitions */
     uint64_t value_bytes;   /* largest value */

@@ -40,6 +40,7 @@ static void open_parts(struct shard *s)
 
     pagepool_init(&s->pool, &store->mem, page_bytes, (size_t)(budget->pool_bytes / page_bytes));
     page_cache_init(&s->cache, &store->mem, &s->pool, (size_t)(budget->cache_bytes / page_bytes));
+    leaf_cache_init(&s->leaves, &store->mem, &s->pool, (size_t)(budget->leaf_bytes / page_bytes));
     fdcache_init(&s->fds, s->io, &store->mem, budget->fds);
     dict_context_init(&s->dicts, &store->mem);
     tokens_init(&s->writes, options->max_inflight_write);
@@ -50,6 +51,7 @@ static void open_parts(struct shard *s)
         .io = s->io,
         .fds = &s->fds,
         .cache = &s->cache,
+        .leaves = &s->leaves,
         .pool = &s->pool,
         .dicts = &s->dicts,
         .rand = &s->rand,
@@ -103,6 +105,7 @@ static void close_all(struct task *t, struct shard *s)
     if (s->parts_ready) {
         part_table_deinit(t, &s->parts);
         page_cache_deinit(&s->cache);
+        leaf_cache_deinit(&s->leaves);
         fdcache_deinit(&s->fds);
         dict_context_deinit(&s->dicts);
         pagepool_deinit(&s->pool);

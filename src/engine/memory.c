@@ -20,7 +20,9 @@ bool memory_is_short(const struct shard *s)
 {
     const struct mem *m = &s->store->mem;
 
-    return atomic_load_explicit(&m->total, memory_order_relaxed) > m->limit / 2;
+    uint64_t spare = (uint64_t)s->leaves.count * s->pool.page_bytes;
+
+    return atomic_load_explicit(&m->total, memory_order_relaxed) > m->limit / 2 + spare;
 }
 
 /* Gives back what idle iterators have read ahead, the oldest iterator's first, until `made` page
@@ -46,6 +48,10 @@ static void reclaim(struct shard *s, size_t size)
 
     pagepool_trim(pool, pages);
     if (pool->made > made) {
+        leaf_cache_shrink(&s->leaves, pool->made - made);
+        pagepool_trim(pool, pages);
+    }
+    if (pool->made > made) {
         page_cache_shrink(&s->cache, pool->made - made);
         pagepool_trim(pool, pages);
     }
@@ -69,6 +75,7 @@ bool memory_reclaim(void *user, size_t size)
 static void empty(struct task *t, struct shard *s)
 {
     part_table_shrink(t, &s->parts);
+    leaf_cache_shrink(&s->leaves, SIZE_MAX);
     page_cache_shrink(&s->cache, SIZE_MAX);
     pagepool_trim(&s->pool, SIZE_MAX);
     sched_trim(&s->sched);

@@ -1,11 +1,10 @@
 /* engine/memory.h -- what a shard does when memory_bytes is reached.
  *
- *     an allocation does not fit   -> index pages that nobody uses go, and what idle iterators have
- *                                     read ahead; and again                        (memory_reclaim)
- *     it still does not            -> ELOQ_NO_MEMORY: the task gives up all it holds, waits until
- *                                     another one is done, and begins anew         (memory_await)
- *     nobody else works            -> idle partitions leave memory, and once more
- *     it still does not            -> that is the answer
+ *     an allocation does not fit   -> pages that nobody uses go, data pages first, and what idle
+ *                                     iterators have read ahead; and again (memory_reclaim) it
+ * still does not            -> ELOQ_NO_MEMORY: the task gives up all it holds, waits until another
+ * one is done, and begins anew         (memory_await) nobody else works            -> idle
+ * partitions leave memory, and once more it still does not            -> that is the answer
  *
  * Who waits holds nothing another task could wait for but its turn to write; and no wait is without
  * end: so none can wait for one that waits for it.
@@ -29,7 +28,8 @@ struct memory_tries {
 };
 
 void memory_init(struct shard *s);
-/* More than half of it is used: what can be done with less should be. */
+/* More than half of it is used, what is only kept in case it is needed apart: what can be done with
+ * less should be. */
 bool memory_is_short(const struct shard *s);
 /* For mem.reclaim; the user is the store. */
 bool memory_reclaim(void *user, size_t size);

@@ -35,6 +35,7 @@ struct shard {
     struct rand rand;
     struct pagepool pool;
     struct page_cache cache;
+    struct leaf_cache leaves;
     struct fdcache fds;
     struct dict_context dicts;
     struct part_env env;

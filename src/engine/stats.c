@@ -124,6 +124,11 @@ static void add_shard(struct shard *s, uint64_t *n)
     n[STAT_page_cache_evictions] += s->cache.evictions;
     n[STAT_page_cache_pages] += s->cache.count;
     n[STAT_page_cache_limit] += s->cache.limit;
+    n[STAT_data_cache_hits] += s->leaves.hits;
+    n[STAT_data_cache_misses] += s->leaves.misses;
+    n[STAT_data_cache_evictions] += s->leaves.evictions;
+    n[STAT_data_cache_pages] += s->leaves.count;
+    n[STAT_data_cache_limit] += s->leaves.limit;
     n[STAT_partitions_loaded] += s->parts.count;
     n[STAT_partition_bytes] += s->parts.bytes;
     n[STAT_partition_bytes_limit] += s->parts.limit;

@@ -7,6 +7,8 @@
 
 #include "page/page.h"
 
+#define COPIED 1 /* rc of one that was in memory */
+
 int pages_fail(struct task *t, struct snapshot *s, struct page_id id, const char *what)
 {
     struct part *p = s->part;
@@ -71,16 +73,65 @@ static int check_type(struct task *t, struct snapshot *s, struct page_id id, enu
     return pages_fail(t, s, id, type == PAGE_OVERFLOW ? "not an overflow page" : "not a data page");
 }
 
-int pages_read(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
-               uint8_t *data)
+static struct leaf_page *pin_leaf(struct part *p, struct file_page place)
+{
+    return leaf_cache_pin(p->env->leaves, &p->leaves, place);
+}
+
+struct leaf_page *pages_pin_leaf(struct snapshot *s, struct page_id id)
+{
+    struct file_page place;
+
+    return mapping_get(&s->map, id, &place) ? pin_leaf(s->part, place) : NULL;
+}
+
+bool pages_keep_leaf(struct snapshot *s, struct page_id id, uint8_t *data)
 {
     struct part *p = s->part;
     struct file_page place;
 
-    TRY(find_place(t, s, id, &place));
+    return mapping_get(&s->map, id, &place)
+           && leaf_cache_offer(p->env->leaves, &p->leaves, place, data);
+}
+
+/* A data page that is in memory needs no read. */
+static bool copy_leaf(struct part *p, enum page_type type, struct file_page place, uint8_t *data)
+{
+    struct leaf_page *kept = type == PAGE_DATA ? pin_leaf(p, place) : NULL;
+
+    if (!kept)
+        return false;
+    memcpy(data, kept->data, p->env->shape.page_bytes);
+    leaf_cache_unpin(kept);
+    return true;
+}
+
+static int read_at(struct task *t, struct snapshot *s, struct page_id id, struct file_page place,
+                   enum page_type type, uint8_t *data)
+{
+    struct part *p = s->part;
+
     p->env->pages_read[type]++;
     TRY(pagefiles_read(t, &p->files, place, data));
     return check_type(t, s, id, type, data);
+}
+
+int pages_read_stored(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
+                      uint8_t *data)
+{
+    struct file_page place;
+
+    TRY(find_place(t, s, id, &place));
+    return read_at(t, s, id, place, type, data);
+}
+
+int pages_read(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
+               uint8_t *data)
+{
+    struct file_page place;
+
+    TRY(find_place(t, s, id, &place));
+    return copy_leaf(s->part, type, place, data) ? ELOQ_OK : read_at(t, s, id, place, type, data);
 }
 
 /* The result of the read into `data`; they come back in another order, most often by place. */
@@ -93,7 +144,7 @@ static int result_of(const struct page_io *ios, size_t count, const uint8_t *dat
             return ios[at].rc;
         }
     }
-    return ELOQ_OK; /* not read: it has its rc already */
+    return ELOQ_IO; /* each that was asked for is among them */
 }
 
 int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
@@ -113,10 +164,12 @@ int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
     for (size_t i = 0; i < count; i++) {
         struct file_page place;
         reads[i].rc = find_place(t, s, reads[i].id, &place);
-        if (reads[i].rc == ELOQ_OK)
-            ios[io_count++] = (struct page_io){ .place = place, .data = reads[i].data };
-        else
+        if (reads[i].rc < 0)
             failure = reads[i].rc;
+        else if (copy_leaf(p, type, place, reads[i].data))
+            reads[i].rc = COPIED;
+        else
+            ios[io_count++] = (struct page_io){ .place = place, .data = reads[i].data };
     }
     p->env->pages_read[type] += io_count;
     if (io_count > 0) {
@@ -126,6 +179,10 @@ int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
     for (size_t i = 0; i < count; i++) {
         if (reads[i].rc < 0)
             continue;
+        if (reads[i].rc == COPIED) {
+            reads[i].rc = ELOQ_OK;
+            continue;
+        }
         reads[i].rc = result_of(ios, io_count, reads[i].data, &hint);
         if (reads[i].rc < 0)
             continue;

@@ -9,10 +9,13 @@ int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id,
                     struct cached_page **ret);
 /* Copies an index page into `data` (page_bytes): for those who must hold it across suspensions. */
 int pages_copy_index(struct task *t, struct snapshot *s, struct page_id id, uint8_t *data);
-/* Reads a data or overflow page into `data`, checksum and type verified. Exactly one device read.
- */
+/* Reads a data or overflow page into `data`, checksum and type verified. Exactly one device read,
+ * or none for a data page that is in memory. */
 int pages_read(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
                uint8_t *data);
+/* The same from the device in any case. */
+int pages_read_stored(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
+                      uint8_t *data);
 struct page_read {
     struct page_id id;
     uint8_t *data;
@@ -22,5 +25,10 @@ struct page_read {
  * none. */
 int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
                     struct page_read *reads, size_t count);
+/* The data page if it is in memory, pinned (leaf_cache_unpin); else NULL. */
+struct leaf_page *pages_pin_leaf(struct snapshot *s, struct page_id id);
+/* A data page that was read of this snapshot, in a buffer from the pool: true when it is kept in
+ * memory and the buffer with it; false: the buffer is still the caller's. */
+bool pages_keep_leaf(struct snapshot *s, struct page_id id, uint8_t *data);
 /* Fails the task: `what` about page `id` of this snapshot, with file and offset if it is mapped. */
 int pages_fail(struct task *t, struct snapshot *s, struct page_id id, const char *what);

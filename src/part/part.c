@@ -46,6 +46,7 @@ static int new_part(struct task *t, struct part_env *env, const char *table, uin
     list_init(&p->manifest_idle);
     p->archive_fd = -1;
     list_init(&p->snapshots);
+    leaf_owner_init(&p->leaves);
     list_init(&p->lru);
     int rc = init_part(p, table, partition);
     if (rc == ELOQ_OK) {
@@ -99,6 +100,7 @@ void part_close(struct task *t, struct part *p)
     expiry_deinit(p);
     fdcache_close_owner(t, env->fds, &p->files);
     page_cache_drop_owner(env->cache, p);
+    leaf_cache_drop_owner(env->leaves, &p->leaves);
     pagefiles_deinit(&p->files);
     falloc_deinit(&p->falloc);
     usage_clear(&p->usage);
@@ -120,6 +122,7 @@ uint64_t part_footprint(const struct part *p)
 
 void part_give_place(struct part *p, struct file_page place)
 {
+    leaf_cache_drop(p->env->leaves, &p->leaves, place);
     if (p->falloc.append) {
         /* A restored archive may map it again, for newer readers. */
         page_cache_let_go(p->env->cache, p, place);

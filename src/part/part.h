@@ -12,6 +12,7 @@
 #include "part/cut.h"
 #include "part/expiry.h"
 #include "part/falloc.h"
+#include "part/leaf_cache.h"
 #include "part/manifest.h"
 #include "part/page_cache.h"
 #include "part/snapshot.h"
@@ -24,7 +25,8 @@ struct part_env {
     const struct log *log;
     struct io *io;
     struct fdcache *fds;
-    struct page_cache *cache;
+    struct page_cache *cache;  /* index pages */
+    struct leaf_cache *leaves; /* data pages */
     struct pagepool *pool;
     struct dict_context *dicts;
     struct part *gathering[TRAININGS_AT_ONCE]; /* samples for a dictionary; NULL: a free place */
@@ -77,6 +79,7 @@ struct part {
     char *table;
     uint32_t partition;
     struct pagefiles files;
+    struct leaf_owner leaves; /* those of its data pages that are in memory */
     struct list snapshots;
     struct snapshot *current; /* referenced by the part itself */
     struct falloc falloc;

@@ -9,6 +9,7 @@
 #include "part/prewrite.h"
 
 #define INDEX_PAGES_MAX 1024 /* kept until the commit, at most */
+#define LEAVES_MAX 64        /* the same of data pages: of a large write others need not be near */
 #define FREE_STEP 256        /* mapping nodes between two yields */
 #define TERMS_MAX (UINT64_C(1) << 28)
 
@@ -151,6 +152,18 @@ static void keep_index_page(struct wtx *w, const struct page_io *page)
     }
 }
 
+/* True: the buffer is kept with it. */
+static bool keep_leaf(struct wtx *w, const struct page_io *page)
+{
+    size_t limit = MIN(w->part->env->leaves->limit, LEAVES_MAX);
+
+    if (page_type(page->data) != PAGE_DATA || w->leaf_count >= limit
+        || !has_room(w, &w->leaves, w->leaf_count, &w->leaf_capacity, sizeof(*w->leaves)))
+        return false;
+    w->leaves[w->leaf_count++] = *page;
+    return true;
+}
+
 static bool is_index(const uint8_t *page)
 {
     enum page_type type = page_type(page);
@@ -171,7 +184,7 @@ static int flush(struct task *t, struct wtx *w)
         p->env->pages_written[page_type(w->out[i].data) % PAGE_TYPES]++;
         if (rc == ELOQ_OK && is_index(w->out[i].data))
             keep_index_page(w, &w->out[i]);
-        else
+        else if (rc < 0 || !keep_leaf(w, &w->out[i]))
             pagepool_put(p->env->pool, w->out[i].data);
     }
     w->out_count = 0;
@@ -385,6 +398,7 @@ static void free_arrays(struct wtx *w)
     mem_free(m, w->places_taken);
     mem_free(m, w->out);
     mem_free(m, w->index_pages);
+    mem_free(m, w->leaves);
     dict_unref(w->new_dict);
     *w = (struct wtx){ 0 };
 }
@@ -422,6 +436,11 @@ static void publish(struct wtx *w)
     /* Before the install: it drops those whose place is garbage already. */
     for (size_t i = 0; i < w->index_page_count; i++)
         page_cache_insert(p->env->cache, p, w->index_pages[i].place, w->index_pages[i].data);
+    for (size_t i = 0; i < w->leaf_count; i++) {
+        const struct page_io *leaf = &w->leaves[i];
+        if (!leaf_cache_offer(p->env->leaves, &p->leaves, leaf->place, leaf->data))
+            pagepool_put(p->env->pool, leaf->data);
+    }
     part_install(p, w->next, w->edit.replaced, w->freed);
     give_ids(p, &p->current->map, w->ids_taken, w->ids_taken_count);
     give_ids(p, &p->current->map, w->ids_freed, w->ids_freed_count);
@@ -485,6 +504,8 @@ void wtx_abort(struct task *t, struct wtx *w)
         pagepool_put(env->pool, w->out[i].data);
     for (size_t i = 0; i < w->index_page_count; i++)
         pagepool_put(env->pool, w->index_pages[i].data);
+    for (size_t i = 0; i < w->leaf_count; i++)
+        pagepool_put(env->pool, w->leaves[i].data);
     mapping_edit_abort(&w->edit, &w->base->map);
     for (size_t i = 0; !p->falloc.append && i < w->places_taken_count; i++)
         falloc_give(&p->falloc, w->places_taken[i]);

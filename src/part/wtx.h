@@ -51,6 +51,8 @@ struct wtx {
     struct page_io *index_pages; /* the last index pages written, to be cached at commit */
     size_t index_page_count, index_page_capacity;
     size_t index_page_oldest; /* when there are as many as may be kept */
+    struct page_io *leaves;   /* the first data pages written, to be kept in memory at commit */
+    size_t leaf_count, leaf_capacity;
 };
 
 /* Whether the partition takes writes: ELOQ_OK, having repaired what a failed commit left in doubt,

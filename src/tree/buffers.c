@@ -8,6 +8,8 @@ size_t buffers_take(struct part_env *env, uint8_t **pages, size_t want)
     size_t got = 0;
     while (got < want) {
         uint8_t *page = pagepool_get(env->pool);
+        if (!page && got == 0 && leaf_cache_shrink(env->leaves, SHRINK_PAGES) > 0)
+            page = pagepool_get(env->pool);
         if (!page && got == 0 && page_cache_shrink(env->cache, SHRINK_PAGES) > 0)
             page = pagepool_get(env->pool);
         if (!page)

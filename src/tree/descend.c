@@ -5,6 +5,7 @@
 
 #include "base/slice.h"
 #include "page/index.h"
+#include "tree/buffers.h"
 
 int descent_init(struct task *t, struct descent *d, uint32_t page_bytes)
 {
@@ -159,4 +160,32 @@ int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *
     if (rc < 0)
         return descend_damage(t, rc, d->lower, d->upper);
     return descend_open_leaf(t, s, d->leaf, page, d->lower, d->upper, d->scratch, ret);
+}
+
+void descend_let_go(struct snapshot *s, struct held_leaf *h)
+{
+    if (h->kept)
+        leaf_cache_unpin(h->kept);
+    else if (!h->is_read || !pages_keep_leaf(s, h->id, h->page))
+        buffers_give(s->part->env, &h->page, 1);
+    *h = (struct held_leaf){ 0 };
+}
+
+int descend_hold_leaf(struct task *t, struct snapshot *s, const struct descent *d,
+                      struct held_leaf *h, struct leaf *ret)
+{
+    int rc = ELOQ_OK;
+
+    descend_let_go(s, h);
+    h->id = d->leaf;
+    h->kept = pages_pin_leaf(s, d->leaf);
+    if (!h->kept) {
+        TRY(buffers_take_one(t, s->part->env, &h->page));
+        rc = pages_read_stored(t, s, d->leaf, PAGE_DATA, h->page);
+        h->is_read = rc == ELOQ_OK;
+    }
+    if (rc < 0)
+        return descend_damage(t, rc, d->lower, d->upper);
+    return descend_open_leaf(t, s, d->leaf, h->kept ? h->kept->data : h->page, d->lower, d->upper,
+                             d->scratch, ret);
 }

@@ -37,6 +37,19 @@ int descend_damage(struct task *t, int rc, eloq_slice lower, eloq_slice upper);
  * else ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
                       eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret);
-/* Reads d->leaf into `page` and opens it. Exactly one device read. Uses d->scratch. */
+/* A leaf for reading only, held in memory across suspensions. Zero it first. */
+struct held_leaf {
+    struct page_id id;
+    struct leaf_page *kept; /* in the cache, or */
+    uint8_t *page;          /* a buffer of our own, whole if is_read */
+    bool is_read;
+};
+/* Holds d->leaf and opens it: at most one device read. Uses d->scratch. Lets go of what was held
+ * before. */
+int descend_hold_leaf(struct task *t, struct snapshot *s, const struct descent *d,
+                      struct held_leaf *h, struct leaf *ret);
+/* Fine if nothing is held. */
+void descend_let_go(struct snapshot *s, struct held_leaf *h);
+/* Reads d->leaf into `page` and opens it. At most one device read. Uses d->scratch. */
 int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,
                       struct leaf *ret);

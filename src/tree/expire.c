@@ -83,17 +83,15 @@ static int has_pair(struct task *t, struct snapshot *s, eloq_slice key, uint64_t
     if (s->root[TREE_MAIN].n == NO_PAGE)
         return ELOQ_NOT_FOUND;
     struct arena_mark mark = arena_mark(&t->arena);
-    uint8_t *page = NULL;
+    struct held_leaf held = { 0 };
     struct descent d;
     struct leaf leaf;
     struct leaf_cursor c;
     int rc = descent_init(t, &d, s->part->env->shape.page_bytes);
     if (rc == ELOQ_OK)
-        rc = buffers_take_one(t, s->part->env, &page);
-    if (rc == ELOQ_OK)
         rc = descend(t, s, s->root[TREE_MAIN], key, false, &d);
     if (rc == ELOQ_OK)
-        rc = descend_read_leaf(t, s, &d, page, &leaf);
+        rc = descend_hold_leaf(t, s, &d, &held, &leaf);
     if (rc < 0)
         goto out;
     leaf_cursor_init(&c, &leaf, d.scratch);
@@ -103,7 +101,7 @@ static int has_pair(struct task *t, struct snapshot *s, eloq_slice key, uint64_t
     else if (rc == ELOQ_END || !slice_equal(c.entry.key, key) || c.entry.expire_at != expire_at)
         rc = ELOQ_NOT_FOUND;
 out:
-    buffers_give(s->part->env, &page, 1);
+    descend_let_go(s, &held);
     arena_reset(&t->arena, mark);
     return rc == ELOQ_CORRUPTED ? ELOQ_NOT_FOUND : rc;
 }

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/slice.h"
-#include "tree/buffers.h"
 #include "tree/descend.h"
 #include "tree/tree.h"
 #include "tree/value.h"
@@ -12,8 +11,8 @@ struct reading {
     struct snapshot *s;
     struct tree_sink *sink;
     struct descent d;
-    uint8_t *page; /* of the leaf */
-    uint8_t *key;  /* page_bytes: of the cursor */
+    struct held_leaf held;
+    uint8_t *key; /* page_bytes: of the cursor */
     struct leaf leaf;
     struct leaf_cursor cursor;
 };
@@ -24,18 +23,16 @@ static int reading_begin(struct task *t, struct reading *r, struct snapshot *s,
     uint32_t page_bytes = s->part->env->shape.page_bytes;
     r->s = s;
     r->sink = sink;
-    r->page = NULL;
+    memset(&r->held, 0, sizeof(r->held));
     TRY(descent_init(t, &r->d, page_bytes));
     r->key = arena_alloc(&t->arena, page_bytes);
-    if (!r->key)
-        return task_no_memory(t);
-    return buffers_take_one(t, s->part->env, &r->page);
+    return r->key ? ELOQ_OK : task_no_memory(t);
 }
 
 static int load_leaf(struct task *t, struct reading *r, eloq_slice key, bool below)
 {
     TRY(descend(t, r->s, r->s->root[TREE_MAIN], key, below, &r->d));
-    TRY(descend_read_leaf(t, r->s, &r->d, r->page, &r->leaf));
+    TRY(descend_hold_leaf(t, r->s, &r->d, &r->held, &r->leaf));
     leaf_cursor_init(&r->cursor, &r->leaf, r->key);
     return ELOQ_OK;
 }
@@ -103,7 +100,7 @@ int tree_get(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sin
     int rc = reading_begin(t, &r, s, sink);
     if (rc == ELOQ_OK)
         rc = get(t, &r, key);
-    buffers_give(s->part->env, &r.page, 1);
+    descend_let_go(s, &r.held);
     arena_reset(&t->arena, mark);
     return rc;
 }
@@ -178,7 +175,7 @@ int tree_floor(struct task *t, struct snapshot *s, eloq_slice key, struct tree_s
         rc = task_no_memory(t);
     if (rc == ELOQ_OK)
         rc = floor_of(t, &r, key, keep, keep + page_bytes);
-    buffers_give(s->part->env, &r.page, 1);
+    descend_let_go(s, &r.held);
     arena_reset(&t->arena, mark);
     return rc;
 }

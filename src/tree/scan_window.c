@@ -41,7 +41,8 @@ void scan_window_drop(struct tree_scan *scan, size_t from)
 void scan_window_next(struct tree_scan *scan)
 {
     struct scan_leaf *l = &scan->window[scan->window_at++];
-    pagepool_put(scan->snapshot->part->env->pool, l->page);
+    if (!pages_keep_leaf(scan->snapshot, l->id, l->page))
+        pagepool_put(scan->snapshot->part->env->pool, l->page);
     l->page = NULL;
     scan->leaves_seen++;
 }

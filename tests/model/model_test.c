@@ -409,6 +409,7 @@ static void open_store(void)
     options.index_page_restart_interval = 1 + (uint32_t)below(20);
     options.manifest_limit = below(2) ? 4096 + below(100000) : 0;
     options.buffer_pool_size = below(2) ? 64 * arg.page : 0;
+    options.data_cache_bytes = below(2) ? 1 + below(64) * arg.page : 0;
     options.shards = 1 + (uint32_t)below(3);
     options.file_amplify_factor = below(3) ? 2 + (uint32_t)below(2) : ELOQ_ZERO;
     options.enable_compression = arg.compress && below(4);

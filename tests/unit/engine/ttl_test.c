@@ -62,6 +62,7 @@ static eloq_store *open_with(const struct store_seams *with, uint64_t memory_byt
 
     options.host_driven = 1;
     options.memory_bytes = memory_bytes;
+    options.data_cache_bytes = 1; /* reads are counted and fail */
     options.log = count_lines;
     ck_assert_msg(store_open(&options, with, &db) == ELOQ_OK, "%s", eloq_errmsg());
     return db;

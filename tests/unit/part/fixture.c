@@ -28,6 +28,7 @@ void fixture_open(struct fixture *f, struct io *io, const struct fixture_config 
     fdcache_init(&f->fds, io, &f->mem, config->descriptors ? config->descriptors : 6);
     pagepool_init(&f->pool, &f->mem, 4096, 0);
     page_cache_init(&f->cache, &f->mem, &f->pool, config->cache_pages ? config->cache_pages : 8);
+    leaf_cache_init(&f->leaves, &f->mem, &f->pool, 0);
     dict_context_init(&f->dicts, &f->mem);
     rand_seed(&f->rand, seed);
     f->env = (struct part_env){
@@ -36,6 +37,7 @@ void fixture_open(struct fixture *f, struct io *io, const struct fixture_config 
         .io = io,
         .fds = &f->fds,
         .cache = &f->cache,
+        .leaves = &f->leaves,
         .pool = &f->pool,
         .dicts = &f->dicts,
         .rand = &f->rand,
@@ -57,6 +59,7 @@ void fixture_open(struct fixture *f, struct io *io, const struct fixture_config 
 void fixture_close(struct fixture *f)
 {
     page_cache_deinit(&f->cache);
+    leaf_cache_deinit(&f->leaves);
     pagepool_deinit(&f->pool);
     dict_context_deinit(&f->dicts);
     fdcache_deinit(&f->fds);

@@ -21,6 +21,7 @@ struct fixture {
     struct fdcache fds;
     struct pagepool pool;
     struct page_cache cache;
+    struct leaf_cache leaves;
     struct dict_context dicts;
     struct rand rand;
     struct part_env env;

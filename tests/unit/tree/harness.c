@@ -45,6 +45,7 @@ void harness_init(struct harness *h, const struct harness_config *config)
     h->fds.read_only = config->read_only;
     pagepool_init(&h->pool, &h->mem, shape.page_bytes, 64);
     page_cache_init(&h->cache, &h->mem, &h->pool, config->cache_pages ? config->cache_pages : 1000);
+    leaf_cache_init(&h->leaves, &h->mem, &h->pool, config->leaf_pages);
     dict_context_init(&h->dicts, &h->mem);
     rand_seed(&h->rand, 1);
     h->env = (struct part_env){ .mem = &h->mem,
@@ -52,6 +53,7 @@ void harness_init(struct harness *h, const struct harness_config *config)
                                 .io = h->io,
                                 .fds = &h->fds,
                                 .cache = &h->cache,
+                                .leaves = &h->leaves,
                                 .pool = &h->pool,
                                 .dicts = &h->dicts,
                                 .rand = &h->rand,
@@ -73,6 +75,7 @@ void harness_deinit(struct harness *h)
 {
     dict_context_deinit(&h->dicts);
     page_cache_deinit(&h->cache);
+    leaf_cache_deinit(&h->leaves);
     pagepool_deinit(&h->pool);
     fdcache_deinit(&h->fds);
     io_close(h->io);

@@ -16,6 +16,7 @@ struct harness_config {
     bool append, read_only, compress;
     const char *paths;  /* store paths separated by ':'; NULL: files in memory */
     size_t cache_pages; /* zero: 1000 */
+    size_t leaf_pages;  /* data pages kept in memory; 0: none, so that damage done later is seen */
 };
 
 struct harness {
@@ -27,6 +28,7 @@ struct harness {
     struct fdcache fds;
     struct pagepool pool;
     struct page_cache cache;
+    struct leaf_cache leaves;
     struct dict_context dicts;
     struct rand rand;
     struct part_env env;
