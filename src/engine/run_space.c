@@ -62,6 +62,12 @@ static int give_back(struct task *t, struct part *p, bool drop)
     return rc;
 }
 
+void run_pull_in(struct task *t, struct shard *s, struct part *p)
+{
+    if (part_pull_in(t, p) < 0)
+        log_failure(t, s, (eloq_part){ p->table, p->partition }, "giving space back failed");
+}
+
 int run_truncate(struct task *t, struct shard *s, struct request *r)
 {
     eloq_part part = r->ask.part;
