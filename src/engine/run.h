@@ -35,6 +35,9 @@ void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_ite
  * `looks` should be true the next time. Without `looks` it reads nothing as long as nothing is
  * known to be due. A failure is logged, and tried again later. */
 int run_clean(struct task *t, struct shard *s, eloq_part part, bool looks);
+/* Under the write slot, when much may have gone in place: moves the last pages down, so that the
+ * files can be cut. A failure is logged. */
+void run_pull_in(struct task *t, struct shard *s, struct part *p);
 /* Under the write slot: gives back to the disk what it can, and compacts, a bounded step; a smaller
  * one if `hurried`. 1 when there is more. A failure is logged. */
 int run_maintain(struct task *t, struct shard *s, eloq_part part, bool hurried);

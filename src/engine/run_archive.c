@@ -8,6 +8,7 @@
 #include "engine/store.h"
 #include "part/archive.h"
 #include "part/maintain.h"
+#include "part/prewrite.h"
 
 /* Removes surplus archives, and what they alone needed. A failure is no failure of what went
  * before: it is tried again with the next archive. */
@@ -50,15 +51,31 @@ int run_archive(struct task *t, struct shard *s, struct request *r)
     return rc;
 }
 
+/* Over a manifest that cannot be loaded; what is then loaded is durable as any. */
+static int restore_damaged(struct task *t, struct shard *s, struct request *r, struct part **ret)
+{
+    eloq_part part = r->ask.part;
+
+    int rc =
+        archive_restore_damaged(t, &s->env, part.table, part.partition, r->ask.archive.timestamp);
+    if (rc != ELOQ_OK)
+        return rc;
+    TRY(part_table_acquire(t, &s->parts, part.table, part.partition, true, ret));
+    return prewrite(t, *ret);
+}
+
 int run_restore(struct task *t, struct shard *s, struct request *r)
 {
     eloq_part part = r->ask.part;
-    struct part *p;
+    struct part *p = NULL;
 
     int rc = part_table_acquire(t, &s->parts, part.table, part.partition, false, &p);
-    if (rc != ELOQ_OK)
+    if (rc == ELOQ_OK)
+        rc = archive_restore(t, p, r->ask.archive.timestamp, shard_now_us(s));
+    else if (rc == ELOQ_CORRUPTED)
+        rc = restore_damaged(t, s, r, &p);
+    if (!p)
         return rc;
-    rc = archive_restore(t, p, r->ask.archive.timestamp, shard_now_us(s));
     if (rc == ELOQ_OK)
         retain(t, s, p);
     part_table_release(&s->parts, p);

@@ -6,17 +6,44 @@
 #include "tree/tree.h"
 
 #define KEYS_LEAST 16u
+#define KEYS_FIRST 64u
 #define KEYS_MOST 1024u
-#define LEASE_MS 60000u /* the next batch comes before that */
+#define PAIRS_MOST 8192u /* of a batch, as soon as it is known how many keys make so many */
+#define LEASE_MS 60000u   /* the next batch comes before that */
 
-/* Keys of one batch: fewer where the longest ones would take more than a small part of the memory.
- * Each may lie in a leaf of its own, from which all that has expired goes with it. */
-static size_t batch_keys(const struct shard *s)
+/* Keys of one batch at most: fewer where the longest ones would take more than a small part of the
+ * memory. */
+static uint32_t keys_most(const struct shard *s)
 {
     uint64_t key_bytes = s->env.shape.page_bytes / 2 + 2 * sizeof(struct tree_op);
     uint64_t share = s->store->options.memory_bytes / s->store->shard_count / 32;
 
-    return (size_t)MIN(MAX(share / key_bytes, KEYS_LEAST), KEYS_MOST);
+    return (uint32_t)MIN(MAX(share / key_bytes, KEYS_LEAST), KEYS_MOST);
+}
+
+static uint32_t batch_keys(const struct shard *s, const struct part *p)
+{
+    return MIN(p->expiry.batch_keys ? p->expiry.batch_keys : KEYS_FIRST, keys_most(s));
+}
+
+/* Each key may lie in a leaf of its own, from which all that has expired goes with it, or all of
+ * them in one: the last batch tells how many the next should have, so that writes wait for about
+ * the same work whichever it is. */
+static void adapt_batch(struct part *p, uint32_t keys, uint64_t pairs)
+{
+    if (pairs > PAIRS_MOST)
+        keys = MAX(keys / 2, KEYS_LEAST);
+    else if (pairs < PAIRS_MOST / 2)
+        keys = MIN(keys * 2, KEYS_MOST);
+    p->expiry.batch_keys = keys;
+}
+
+static void end_batches(struct task *t, struct shard *s, struct part *p, uint64_t next)
+{
+    expiry_set(p, next ? next : EXPIRY_NEVER);
+    if (p->expiry.batch_keys > 0)
+        run_pull_in(t, s, p);
+    p->expiry.batch_keys = 0;
 }
 
 /* 0 = none. */
@@ -38,22 +65,25 @@ static int clean_part(struct task *t, struct shard *s, struct part *p, uint64_t 
 
     TRY(first_expiry(t, p, &next));
     if (next == 0 || next > now_ms) {
-        expiry_set(p, next ? next : EXPIRY_NEVER);
+        end_batches(t, s, p, next);
         return ELOQ_OK;
     }
+    uint32_t keys = batch_keys(s, p);
     TRY(wtx_begin(t, p, &w));
-    int rc = tree_clean_expired(t, &w, now_ms, batch_keys(s), &removed, &next);
+    int rc = tree_clean_expired(t, &w, now_ms, keys, &removed, &next);
     if (rc < 0) {
         wtx_abort(t, &w);
         return rc;
     }
+    uint64_t pairs = w.expired;
     TRY(wtx_commit(t, &w));
     s->counts.cleanings++;
+    adapt_batch(p, keys, pairs);
     if (removed > 0 && next != 0 && next <= now_ms) {
         expiry_postpone(p, now_ms + LEASE_MS);
         return 1;
     }
-    expiry_set(p, next ? next : EXPIRY_NEVER);
+    end_batches(t, s, p, next);
     return ELOQ_OK;
 }
 

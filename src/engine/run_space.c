@@ -9,6 +9,7 @@
 #include "part/gc.h"
 #include "part/maintain.h"
 #include "part/remove.h"
+#include "part/replace.h"
 #include "part/shrink.h"
 #include "tree/tree.h"
 
@@ -50,7 +51,7 @@ static int give_back(struct task *t, struct part *p, bool drop)
     int rc;
 
     if (p->current->map.mapped_count == 0) {
-        if (drop && p->falloc.append && p->manifest_end > 0)
+        if (drop && p->manifest_end > 0)
             TRY(archive_retain(t, p, 0));
         p->wants_removal = true;
         if (part_can_remove(p) && (rc = part_remove(t, p)) <= 0)
@@ -62,6 +63,12 @@ static int give_back(struct task *t, struct part *p, bool drop)
     return rc;
 }
 
+void run_pull_in(struct task *t, struct shard *s, struct part *p)
+{
+    if (part_pull_in(t, p) < 0)
+        log_failure(t, s, (eloq_part){ p->table, p->partition }, "giving space back failed");
+}
+
 int run_truncate(struct task *t, struct shard *s, struct request *r)
 {
     eloq_part part = r->ask.part;
@@ -70,6 +77,11 @@ int run_truncate(struct task *t, struct shard *s, struct request *r)
 
     /* To drop is also to remove what an unfinished first commit left. */
     int rc = part_table_acquire(t, &s->parts, part.table, part.partition, drop, &p);
+    if (rc == ELOQ_CORRUPTED && drop) {
+        /* Its manifest is damaged, but what was asked for is to remove it, by name. */
+        TRY(replace_with_nothing(t, &s->env, part.table, part.partition));
+        rc = part_table_acquire(t, &s->parts, part.table, part.partition, true, &p);
+    }
     if (rc != ELOQ_OK)
         return MIN(rc, ELOQ_OK); /* nothing to cut */
     rc = cut_pairs(t, p, r->ask.truncate.from);

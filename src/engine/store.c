@@ -117,12 +117,8 @@ static void stop_threads(eloq_store *store, unsigned count)
 
 static int start_shards(eloq_store *store, struct err *e)
 {
-    if (store->options.host_driven) {
-        int rc = shard_open(&store->shards[0], store, 0);
-        if (rc != ELOQ_OK)
-            *e = store->shards[0].err;
-        return rc;
-    }
+    if (store->options.host_driven)
+        return store_host_open(store, e);
     /* Shard 0 first: it looks at the files, and the others need the format. */
     for (unsigned i = 0; i < store->shard_count; i++) {
         int rc = start_thread(store, i, e);
@@ -217,6 +213,8 @@ int store_open(const eloq_options *options, const struct store_seams *seams, elo
     if (!store)
         return error_fail(ELOQ_NO_MEMORY, "out of memory");
     store->options = complete;
+    if (store->seams.host_shards)
+        store->options.shards = store->seams.host_shards;
     store->log = (struct log){ .write = complete.log, .user = complete.log_user };
     mem_init(&store->mem, complete.memory_bytes);
     store->mem.reclaim = memory_reclaim;
@@ -284,10 +282,6 @@ int store_close(eloq_store *store)
         return error_fail(ELOQ_CLOSED, "store is closed");
     close_doors(store);
     if (store->options.host_driven) {
-        shard_step(&store->shards[0], 0); /* what is in the inbox still */
-        while (!shard_is_idle(&store->shards[0]))
-            shard_step(&store->shards[0], UINT64_MAX);
-        shard_close(&store->shards[0]);
         store_host_close(store);
     } else {
         wait_spanning(store);

@@ -27,6 +27,7 @@ struct store_seams {
     void *io_user;
     bool (*mem_fail)(void *user, size_t size);
     void *mem_user;
+    unsigned host_shards; /* of a host-driven store; 0 = 1. Its I/O must never block */
 };
 
 enum store_state { STORE_OPEN, STORE_CLOSING, STORE_CLOSED };
@@ -76,7 +77,10 @@ int store_call(eloq_store *store, unsigned shard, eloq_op *op);
 void store_span_begin(eloq_store *store);
 void store_span_end(eloq_store *store);
 
-/* Host-driven (engine/store_host.c). */
+/* Host-driven (engine/store_host.c): the caller's thread is the shards'. */
+int store_host_open(eloq_store *store, struct err *e);
+/* One round of each shard. */
+void store_host_step(eloq_store *store, uint64_t wait_ns);
 int store_run(eloq_store *store, int wait_ms);
 int store_fd(eloq_store *store);
 int store_next_ms(eloq_store *store);

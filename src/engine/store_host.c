@@ -26,11 +26,46 @@ static int check(eloq_store *store)
     return ELOQ_OK;
 }
 
+void store_host_step(eloq_store *store, uint64_t wait_ns)
+{
+    for (unsigned i = 0; i < store->shard_count; i++)
+        shard_step(&store->shards[i], wait_ns);
+}
+
+/* Closes from the last down: the first holds the locks. */
+static void close_shards(eloq_store *store, unsigned count)
+{
+    while (count > 0)
+        shard_close(&store->shards[--count]);
+}
+
+int store_host_open(eloq_store *store, struct err *e)
+{
+    for (unsigned i = 0; i < store->shard_count; i++) {
+        int rc = shard_open(&store->shards[i], store, i);
+        if (rc != ELOQ_OK) {
+            *e = store->shards[i].err;
+            close_shards(store, i);
+            return rc;
+        }
+    }
+    return ELOQ_OK;
+}
+
+static bool is_idle(const eloq_store *store)
+{
+    for (unsigned i = 0; i < store->shard_count; i++)
+        if (!shard_is_idle(&store->shards[i]))
+            return false;
+    return true;
+}
+
 int store_run(eloq_store *store, int wait_ms)
 {
     TRY(check(store));
-    shard_drive(&store->shards[0],
-                wait_ms < 0 ? UINT64_MAX : (uint64_t)wait_ms * UINT64_C(1000000));
+    for (unsigned i = 0; i < store->shard_count; i++)
+        shard_drive(&store->shards[i],
+                    wait_ms < 0 ? UINT64_MAX : (uint64_t)wait_ms * UINT64_C(1000000));
     return ELOQ_OK;
 }
 
@@ -77,6 +112,10 @@ int store_next_ms(eloq_store *store)
 
 void store_host_close(eloq_store *store)
 {
+    store_host_step(store, 0); /* what is in the inboxes still */
+    while (!is_idle(store))
+        store_host_step(store, UINT64_MAX);
+    close_shards(store, store->shard_count);
     if (store->host_fd >= 0)
         close(store->host_fd);
     store->host_fd = -1;

@@ -53,19 +53,18 @@ static void op_done(eloq_op *op)
     waiter_wake(op->user);
 }
 
-/* The calling thread is the shard's: it works until it has its answer. */
-static int drive(eloq_store *store, eloq_op *op, struct waiter *w)
+/* The calling thread is the shards': it works until it has its answer. */
+static int drive(eloq_store *store, unsigned shard, eloq_op *op, struct waiter *w)
 {
-    struct shard *s = &store->shards[0];
     int rc;
 
-    while ((rc = push(store, 0, op, false)) == ELOQ_BUSY)
-        shard_step(s, UINT64_MAX);
+    while ((rc = push(store, shard, op, false)) == ELOQ_BUSY)
+        store_host_step(store, UINT64_MAX);
     if (rc != ELOQ_OK)
         return refused(store, rc);
     while (!atomic_load_explicit(&w->done, memory_order_relaxed))
-        shard_step(s, UINT64_MAX);
-    shard_rest(s);
+        store_host_step(store, UINT64_MAX);
+    shard_rest(&store->shards[0]);
     return ELOQ_OK;
 }
 
@@ -82,7 +81,7 @@ int store_call(eloq_store *store, unsigned shard, eloq_op *op)
     op->queue = NULL;
     r->is_waited = true;
     if (store->options.host_driven) {
-        TRY(drive(store, op, &w));
+        TRY(drive(store, shard, op, &w));
     } else {
         int rc = push(store, shard, op, true);
         if (rc != ELOQ_OK)

@@ -147,6 +147,7 @@ static void clean(struct task *t, struct writeq *q)
     eloq_part part = { q->table, q->partition };
 
     q->passed = 0;
+    q->maintain = true;
     if (!cleaner_is_closing(s) && run_clean(t, s, part, q->clean == CLEAN_LOOK) > 0)
         q->clean = CLEAN_LOOK;
     else

@@ -215,7 +215,6 @@ int archive_retain(struct task *t, struct part *p, size_t keep)
     struct archive_list list;
     size_t removed = 0;
 
-    CHECK(p->env->append);
     TRY(wtx_check_writable(t, p));
     int rc = archive_list(t, p->env, p->files.dir, &list);
     size_t surplus = list.count > keep ? list.count - keep : 0;

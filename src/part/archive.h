@@ -25,8 +25,12 @@ void archive_list_free(struct archive_list *list);
  * ELOQ_BUSY when there is one of this timestamp that is being read, or a failure. */
 int archive_create(struct task *t, struct part *p, const struct snapshot *s, uint64_t timestamp);
 /* Removes all but the newest `keep` (0: all), for good when it returns. Those that are being read
- * stay. Then part_gc. */
+ * stay. Then part_gc. In place too, where some of a time in append mode may be left. */
 int archive_retain(struct task *t, struct part *p, size_t keep);
 /* Makes an archive the current state; the state before is archived first, under `now` or soon
  * after. ELOQ_OK, ELOQ_NOT_FOUND, or a failure after which the state is what it was. */
 int archive_restore(struct task *t, struct part *p, uint64_t timestamp, uint64_t now);
+/* The same for one that cannot be loaded, since its live manifest is damaged or missing: that is
+ * replaced, and there is no state before to be archived. It must not be loaded meanwhile. */
+int archive_restore_damaged(struct task *t, struct part_env *env, const char *table,
+                            uint32_t partition, uint64_t timestamp);

@@ -10,6 +10,7 @@
 #include "file/whole.h"
 #include "part/archive_private.h"
 #include "part/prewrite.h"
+#include "part/replace.h"
 #include "part/wtx.h"
 
 #define STEP 16384 /* pages between two yields */
@@ -214,5 +215,27 @@ int archive_restore(struct task *t, struct part *p, uint64_t timestamp, uint64_t
         rc = commit(t, p, &state);
     p->env->restores += rc == ELOQ_OK;
     manifest_state_free(&state);
+    return rc;
+}
+
+int archive_restore_damaged(struct task *t, struct part_env *env, const char *table,
+                            uint32_t partition, uint64_t timestamp)
+{
+    struct manifest_state state;
+    struct part *p;
+
+    CHECK(env->append);
+    TRY(replace_open(t, env, table, partition, &p));
+    manifest_state_init(&state, env->mem);
+    int rc = wtx_check_writable(t, p);
+    if (rc == ELOQ_OK)
+        rc = read_archive(t, p, timestamp, &state);
+    if (rc == ELOQ_OK)
+        rc = secure_files(t, p, &state, timestamp);
+    if (rc == ELOQ_OK)
+        rc = commit(t, p, &state);
+    env->restores += rc == ELOQ_OK;
+    manifest_state_free(&state);
+    replace_close(t, p);
     return rc;
 }

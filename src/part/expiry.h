@@ -19,6 +19,7 @@ struct part;
 struct expiry {
     struct heap_node node; /* key: when to look; EXPIRY_NEVER: in no heap */
     uint32_t retry_ms;     /* after failures; 0: the last look succeeded */
+    uint32_t batch_keys;   /* of the next batch of a cleaning; 0: none is under way */
 };
 
 static inline uint64_t expiry_due(const struct expiry *e)

@@ -31,8 +31,8 @@ static int init_part(struct part *p, const char *table, uint32_t partition)
     return ELOQ_OK;
 }
 
-/* An empty partition with version 1 of nothing. */
-static int new_part(struct task *t, struct part_env *env, const char *table, uint32_t partition,
+/* With version 1 of nothing. */
+int part_open_blank(struct task *t, struct part_env *env, const char *table, uint32_t partition,
                     struct part **ret)
 {
     struct part *p = mem_zalloc(env->mem, MEM_MAPPING, sizeof(*p));
@@ -67,7 +67,7 @@ int part_open(struct task *t, struct part_env *env, const char *table, uint32_t 
 {
     struct part *p = NULL;
 
-    TRY(new_part(t, env, table, partition, &p));
+    TRY(part_open_blank(t, env, table, partition, &p));
     int rc = part_load(t, p);
     if (rc == ELOQ_NOT_FOUND && create) {
         CHECK(!env->read_only);

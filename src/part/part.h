@@ -133,6 +133,9 @@ int part_open(struct task *t, struct part_env *env, const char *table, uint32_t 
 void part_close(struct task *t, struct part *p);
 /* Bytes of memory that it takes, about: mapping, dictionary, allocators. */
 uint64_t part_footprint(const struct part *p);
+/* An empty one in memory, whatever is on the disk. */
+int part_open_blank(struct task *t, struct part_env *env, const char *table, uint32_t partition,
+                    struct part **ret);
 
 /* The next version becomes current: takes over the caller's reference to it and attaches the
  * garbage to the one before. Cannot fail: `next` was allocated before, with everything set but its

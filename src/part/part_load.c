@@ -278,8 +278,8 @@ static int load_bytes(struct task *t, struct part *p, const struct bytes *file)
     manifest_state_init(&state, p->env->mem);
     int rc = manifest_replay(&state, file->data, file->size, !p->env->append);
     if (rc == ELOQ_OK && state.last_has_page_checksums)
-        rc = fail_at(t, p, state.valid_end,
-                     "written with commit_protocol one_flush, which this version cannot open");
+        rc = part_fail(t, p, ELOQ_INVALID, /* no damage, so that nothing may be put in its place */
+                       "written with commit_protocol one_flush, which this version cannot open");
     else if (rc == ELOQ_OK)
         rc = load_state(t, p, &state);
     else if (rc != ELOQ_NO_MEMORY)

@@ -9,8 +9,9 @@
 #include "part/part.h"
 
 /* The last pages often lie at the very end: a write takes its places before it frees others. Moves
- * them down, if they are few and that makes the tail worth cutting. For after a truncation: it
- * looks at the whole mapping. ELOQ_OK or a failure. Under the write slot, with no write open. */
+ * them down, if they are few and that makes the tail worth cutting. For after a truncation or
+ * the end of a cleaning: it looks at the whole mapping if it moves any. ELOQ_OK or a failure. Under
+ * the write slot, with no write open. */
 int part_pull_in(struct task *t, struct part *p);
 /* Whether it is worth it: the tail is larger than 1 MiB and than a quarter of the space. */
 bool part_can_shrink(struct part *p);

@@ -13,18 +13,17 @@
  *
  * `check` reads every value each time. On failure: where, the seed, and exit 1. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/script.h"
+#include "sim/sim_args.h"
 
 #define PAIRS 420
 #define VALUE_BYTES 4000 /* together enough for a dictionary */
 
-static uint64_t seed = 1, where_n;
-static bool trace;
+static uint64_t seed, where_n;
 static const char *where = "", *mode = "";
 static struct mem sim_mem;
 
@@ -132,7 +131,7 @@ static struct run copy_run(const struct run *run)
     struct run copy = *run;
 
     copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, trace);
+    sim_disk_print(copy.disk, sim_args.trace);
     return copy;
 }
 
@@ -242,19 +241,8 @@ static uint64_t run_mode(bool append)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "seed", 1, NULL, 's' },
-                                             { "trace", 0, NULL, 't' },
-                                             { NULL, 0, NULL, 0 } };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 's')
-            seed = strtoull(optarg, NULL, 0);
-        else if (c == 't')
-            trace = true;
-        else
-            return 2;
-    }
+    sim_args_parse(argc, argv, NULL, 0);
+    seed = sim_args.seed;
     mem_init(&sim_mem, 0);
     uint64_t in_place = run_mode(false), append = run_mode(true);
     printf("seed %llu: %llu and %llu operations, ok\n", (unsigned long long)seed,

@@ -1,7 +1,7 @@
 /* tests/sim/fault_test.c -- the whole engine on a simulated disk that fails: at every operation,
  * once or from then on, with every error a disk gives.
  *
- *     fault_test [--seed N] [--scripts N] [--script N] [--variant N] [--nth N] [--trace]
+ *     fault_test [--seed N] [--scripts N | --cases N] [--script N] [--variant N] [--nth N] [--trace]
  *
  * For each script (sim/script.h), each variant of failing and each operation: the failure reaches
  * the caller with its status and its place; what is in memory stays right; a later write succeeds,
@@ -11,7 +11,6 @@
  *
  * On failure: the command that repeats it, and exit 1. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 
 #include "base/error.h"
 #include "sim/script.h"
+#include "sim/sim_args.h"
 
 #define ALL UINT32_MAX
 #define SYNCS (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
@@ -50,10 +50,7 @@ static const struct variant {
 };
 #define VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
-static struct {
-    uint64_t seed, scripts, script, variant, nth;
-    bool trace;
-} arg = { .seed = 1, .scripts = 8, .script = UINT64_MAX, .variant = UINT64_MAX, .nth = UINT64_MAX };
+static uint64_t only_variant = SIM_ARG_NONE, only_nth = SIM_ARG_NONE;
 
 static struct mem sim_mem;
 static uint64_t tried, struck;
@@ -282,7 +279,7 @@ static bool one_case(const struct script *script, uint64_t nth)
     struct life life = { 0 };
 
     script_start(&life.run, script, sim_disk_new(&sim_mem));
-    sim_disk_print(life.run.disk, arg.trace);
+    sim_disk_print(life.run.disk, sim_args.trace);
     sim_disk_fail(life.run.disk, &(struct sim_fault){ .kinds = variant->kinds,
                                                       .nth = nth,
                                                       .sys_errno = variant->sys_errno,
@@ -383,7 +380,7 @@ static void failing_reads(const struct script *script, unsigned k)
             alarm(SECONDS);
             script_start(&run, script, sim_disk_copy(disk));
             must_open(&run);
-            sim_disk_print(run.disk, arg.trace);
+            sim_disk_print(run.disk, sim_args.trace);
             sim_disk_fail(run.disk,
                           &(struct sim_fault){ .kinds = ALL, .nth = nth, .sys_errno = EIO });
             unsigned failed = 0;
@@ -423,57 +420,33 @@ static void run_script(uint64_t seed)
     script_make(&script, seed);
     where_script = seed;
     for (size_t v = 0; v < VARIANTS; v++) {
-        if (arg.variant != UINT64_MAX && v != arg.variant)
+        if (only_variant != SIM_ARG_NONE && v != only_variant)
             continue;
         variant = &variants[v];
-        if (arg.nth != UINT64_MAX)
-            one_case(&script, arg.nth);
-        for (uint64_t nth = 1; arg.nth == UINT64_MAX && one_case(&script, nth);)
+        if (only_nth != SIM_ARG_NONE)
+            one_case(&script, only_nth);
+        for (uint64_t nth = 1; only_nth == SIM_ARG_NONE && one_case(&script, nth);)
             nth += script.is_large ? 1 + nth % 7 : 1;
     }
-    if (arg.variant == UINT64_MAX)
+    if (only_variant == SIM_ARG_NONE)
         for (unsigned k = 1; k < 4; k++)
             if (script.states[k].count > 0)
                 failing_reads(&script, k);
     script_free(&script);
 }
 
-static void parse(int argc, char **argv)
-{
-    static const struct option options[] = {
-        { "seed", 1, NULL, 'r' },    { "scripts", 1, NULL, 'n' }, { "script", 1, NULL, 'o' },
-        { "variant", 1, NULL, 'v' }, { "nth", 1, NULL, 'a' },     { "trace", 0, NULL, 't' },
-        { NULL, 0, NULL, 0 }
-    };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        uint64_t *number = c == 'r'   ? &arg.seed
-                           : c == 'n' ? &arg.scripts
-                           : c == 'o' ? &arg.script
-                           : c == 'v' ? &arg.variant
-                           : c == 'a' ? &arg.nth
-                                      : NULL;
-        if (number)
-            *number = strtoull(optarg, NULL, 0);
-        else if (c == 't')
-            arg.trace = true;
-        else
-            exit(2);
-    }
-}
-
 int main(int argc, char **argv)
 {
-    parse(argc, argv);
+    static const struct sim_arg more[] = { { "variant", &only_variant, NULL },
+                                           { "nth", &only_nth, NULL } };
+
+    sim_args.scripts = 8;
+    sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
-    uint64_t first = arg.script != UINT64_MAX ? arg.script : arg.seed * 1000;
-    uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
-    for (uint64_t seed = first; seed < end; seed++)
+    for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
-    printf("%llu scripts, %llu cases, %llu failures answered, ok\n",
-           (unsigned long long)(end - first), (unsigned long long)tried,
-           (unsigned long long)struck);
+    printf("%llu failures answered\n", (unsigned long long)struck);
+    sim_args_row(5, tried, 0, NULL);
     return 0;
 }

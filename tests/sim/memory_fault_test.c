@@ -1,7 +1,7 @@
 /* tests/sim/memory_fault_test.c -- a store that gets no memory: at every allocation, once or from
  * then on.
  *
- *     memory_fault_test [--seed N] [--scripts N] [--sample N] [--script N --nth N [--forever]]
+ *     memory_fault_test [--seed N] [--scripts N | --cases N] [--sample N] [--script N --nth N [--forever]]
  *
  * For each script (sim/script.h) and each allocation of its life (about `sample` of them): the
  * caller is told ELOQ_NO_MEMORY and nothing else; what is in memory stays right; once there is
@@ -9,20 +9,18 @@
  * what was acknowledged is there after reopening and a power cut.
  *
  * On failure: the command that repeats it, and exit 1. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "sim/script.h"
+#include "sim/sim_args.h"
 
 #define SECONDS 60 /* a case that takes longer hangs */
 
-static struct {
-    uint64_t seed, scripts, sample, script, nth;
-    bool forever;
-} arg = { .seed = 1, .scripts = 8, .sample = 300, .script = UINT64_MAX, .nth = UINT64_MAX };
+static uint64_t sample = 300, only_nth = SIM_ARG_NONE;
+static bool only_forever;
 
 static struct mem sim_mem;
 static uint64_t tried;
@@ -190,15 +188,15 @@ static void run_script(uint64_t seed)
     script_make(&script, seed);
     rand_seed(&r, seed);
     where_script = seed;
-    if (arg.nth != UINT64_MAX) {
-        one_case(&script, arg.nth, arg.forever);
+    if (only_nth != SIM_ARG_NONE) {
+        one_case(&script, only_nth, only_forever);
         script_free(&script);
         return;
     }
     for (int forever = 0; forever < 2; forever++) {
         one_case(&script, UINT64_MAX, false);
         uint64_t total = fault.count;
-        uint64_t step = total / arg.sample + 1;
+        uint64_t step = total / sample + 1;
         for (uint64_t nth = 1; nth <= total;
              nth += step == 1 ? 1 : 1 + rand_below(&r, 2 * step - 1))
             one_case(&script, nth, forever);
@@ -206,41 +204,18 @@ static void run_script(uint64_t seed)
     script_free(&script);
 }
 
-static void parse(int argc, char **argv)
-{
-    static const struct option options[] = {
-        { "seed", 1, NULL, 'r' },   { "scripts", 1, NULL, 'n' }, { "sample", 1, NULL, 's' },
-        { "script", 1, NULL, 'o' }, { "nth", 1, NULL, 'a' },     { "forever", 0, NULL, 'f' },
-        { NULL, 0, NULL, 0 }
-    };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        uint64_t *number = c == 'r'   ? &arg.seed
-                           : c == 'n' ? &arg.scripts
-                           : c == 's' ? &arg.sample
-                           : c == 'o' ? &arg.script
-                           : c == 'a' ? &arg.nth
-                                      : NULL;
-        if (number)
-            *number = strtoull(optarg, NULL, 0);
-        else if (c == 'f')
-            arg.forever = true;
-        else
-            exit(2);
-    }
-}
-
 int main(int argc, char **argv)
 {
-    parse(argc, argv);
+    static const struct sim_arg more[] = { { "sample", &sample, NULL },
+                                           { "nth", &only_nth, NULL },
+                                           { "forever", NULL, &only_forever } };
+
+    sim_args.scripts = 8;
+    sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
-    uint64_t first = arg.script != UINT64_MAX ? arg.script : arg.seed * 1000;
-    uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
-    for (uint64_t seed = first; seed < end; seed++)
+    for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
-    printf("%llu scripts, %llu cases, ok\n", (unsigned long long)(end - first),
-           (unsigned long long)tried);
+    sim_args_row(7, tried, 0, NULL);
     return 0;
 }

@@ -20,16 +20,13 @@
  *
  * On failure: where, the command that repeats it, and exit 1. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "sim/script.h"
+#include "sim/sim_args.h"
 
-static struct {
-    uint64_t seed, scripts, boundaries, script, at;
-    bool verbose, trace;
-} arg = { .seed = 1, .scripts = 24, .boundaries = 100, .script = UINT64_MAX, .at = UINT64_MAX };
+static uint64_t boundaries = 100, only_at = SIM_ARG_NONE;
 
 static struct mem sim_mem;
 static uint64_t tried;
@@ -57,7 +54,7 @@ static void begin_row(const char *name)
 {
     where = name;
     where_cut = -1;
-    if (arg.trace)
+    if (sim_args.trace)
         fprintf(stderr, "-- %s\n", name);
 }
 
@@ -158,7 +155,7 @@ static struct run copy_run(const struct run *run)
 
     copy.db = NULL;
     copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, arg.trace);
+    sim_disk_print(copy.disk, sim_args.trace);
     return copy;
 }
 
@@ -169,7 +166,7 @@ static void cut(const struct run *run, struct rand *r, enum sim_cut how, struct 
     struct run copy = copy_run(run);
 
     where_cut = (int)how;
-    if (arg.trace)
+    if (sim_args.trace)
         fprintf(stderr, "-- cut %d\n", where_cut);
     sim_disk_power_cut(copy.disk, r, how);
     if (again > 0) {
@@ -195,7 +192,7 @@ static struct run new_run(const struct script *script, uint64_t n)
 
     script_start(&run, script, sim_disk_new(&sim_mem));
     run.io_seed = script->seed + n;
-    sim_disk_print(run.disk, arg.trace);
+    sim_disk_print(run.disk, sim_args.trace);
     return run;
 }
 
@@ -347,14 +344,14 @@ static void run_script(uint64_t seed)
     where_n = 0;
     uint64_t total = count_operations(&script), chosen = 0;
     for (uint64_t n = 0; n <= total; n++) {
-        if (arg.at == UINT64_MAX ? rand_below(&r, total) >= arg.boundaries : n != arg.at)
+        if (only_at == SIM_ARG_NONE ? rand_below(&r, total) >= boundaries : n != only_at)
             continue;
         where_n = n;
         chosen++;
         rows_stopped(&script, n);
         row_failing(&script, n);
     }
-    if (arg.verbose)
+    if (sim_args.verbose)
         printf("script %llu: %s, shift %u, %s, %llu operations, %llu tried\n",
                (unsigned long long)seed, script.append ? "append" : "in place", script.shift,
                script.is_large ? "large" : "small", (unsigned long long)total,
@@ -362,42 +359,16 @@ static void run_script(uint64_t seed)
     script_free(&script);
 }
 
-static void parse(int argc, char **argv)
-{
-    static const struct option options[] = {
-        { "seed", 1, NULL, 's' },   { "scripts", 1, NULL, 'n' }, { "boundaries", 1, NULL, 'b' },
-        { "script", 1, NULL, 'o' }, { "at", 1, NULL, 'a' },      { "verbose", 0, NULL, 'v' },
-        { "trace", 0, NULL, 't' },  { NULL, 0, NULL, 0 }
-    };
-    int c;
-
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        uint64_t *number = c == 's'   ? &arg.seed
-                           : c == 'n' ? &arg.scripts
-                           : c == 'b' ? &arg.boundaries
-                           : c == 'o' ? &arg.script
-                           : c == 'a' ? &arg.at
-                                      : NULL;
-        if (number)
-            *number = strtoull(optarg, NULL, 0);
-        else if (c == 'v')
-            arg.verbose = true;
-        else if (c == 't')
-            arg.trace = true;
-        else
-            exit(2);
-    }
-}
-
 int main(int argc, char **argv)
 {
-    parse(argc, argv);
+    static const struct sim_arg more[] = { { "boundaries", &boundaries, NULL },
+                                           { "at", &only_at, NULL } };
+
+    sim_args.scripts = 24;
+    sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
-    uint64_t first = arg.script != UINT64_MAX ? arg.script : arg.seed * 1000;
-    uint64_t end = arg.script != UINT64_MAX ? arg.script + 1 : first + arg.scripts;
-    for (uint64_t seed = first; seed < end; seed++)
+    for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
-    printf("seed %llu: %llu scripts, %llu power cuts, ok\n", (unsigned long long)first,
-           (unsigned long long)(end - first), (unsigned long long)tried);
+    sim_args_row(1, tried, 0, NULL);
     return 0;
 }

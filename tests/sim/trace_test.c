@@ -1,17 +1,17 @@
 /* tests/sim/trace_test.c -- the same seed twice gives the same life: every operation, every byte
  * written, every answer.
  *
- *     trace_test [--seed N] [--scripts N] [--script N]
+ *     trace_test [--seed N] [--cases N] [--script N]
  *
  * A script (sim/script.h) with a failing operation, a stop, a power cut and a recovery, run twice
  * on fresh disks: the traces are equal. Another seed of the I/O gives another trace, so the trace
  * does tell. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "sim/script.h"
+#include "sim/sim_args.h"
 
 static struct mem sim_mem;
 
@@ -57,7 +57,7 @@ static unsigned run_script(uint64_t seed)
         fprintf(stderr, "trace_test: script %llu: traces %llx, %llx; of another seed %llx\n",
                 (unsigned long long)seed, (unsigned long long)first, (unsigned long long)second,
                 (unsigned long long)other);
-        fprintf(stderr, "repeat: trace_test --script %llu --scripts 1\n", (unsigned long long)seed);
+        fprintf(stderr, "repeat: trace_test --script %llu\n", (unsigned long long)seed);
         failed = 1;
     }
     script_free(&script);
@@ -66,27 +66,13 @@ static unsigned run_script(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "seed", 1, NULL, 'r' },
-                                             { "scripts", 1, NULL, 'n' },
-                                             { "script", 1, NULL, 'o' },
-                                             { NULL, 0, NULL, 0 } };
-    uint64_t first = 1000, count = 1000;
-    unsigned failed = 0;
-    int c;
+    uint64_t tried = 0, failed = 0;
 
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 'r')
-            first = 1000 * strtoull(optarg, NULL, 0);
-        else if (c == 'n')
-            count = strtoull(optarg, NULL, 0);
-        else if (c == 'o')
-            first = strtoull(optarg, NULL, 0);
-        else
-            return 2;
-    }
+    sim_args.scripts = 1000;
+    sim_args_parse(argc, argv, NULL, 0);
     mem_init(&sim_mem, 0);
-    for (uint64_t seed = first; seed < first + count; seed++)
+    for (uint64_t seed; sim_args_next(tried, &seed); tried++)
         failed += run_script(seed);
-    printf("%llu scripts twice, %u failed\n", (unsigned long long)count, failed);
+    sim_args_row(17, tried, failed, NULL);
     return failed ? 1 : 0;
 }
