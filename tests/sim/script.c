@@ -125,6 +125,7 @@ int script_open(struct run *run)
     options.num_retained_archives = run->retained_archives;
     options.archive_interval_secs = ELOQ_ZERO;
     options.memory_bytes = 64 << 20;
+    options.data_cache_bytes = (s->seed & 1) != 0 ? 1 : 5 * 4096; /* none, or few pages */
     options.enable_compression = s->compresses;
     struct store_seams seams = { .clock = &run->clock.clock,
                                  .seed = s->seed + 1,
