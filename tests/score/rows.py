@@ -62,4 +62,6 @@ program(12, "tests/model/model_test --seed {seed} --steps 250 --append", share=0
 program(15, "tests/stress/churn_test --seed {seed} --seconds {cases}")
 program(3, "tests/crash/kill_test --seed {seed} --rounds {cases}", share=0.5)
 program(3, "tests/crash/kill_test --seed {seed} --rounds {cases} --append", share=0.5)
+program(13, "tests/sim/interleave_test --seed {seed} --cases {cases}")
 program(17, "tests/sim/trace_test --seed {seed} --cases {cases}")
+program(8, "tests/damage/flip_test --seed {seed} --cases {cases}")

@@ -10,7 +10,7 @@
 
 #define MORE_MAX 16
 
-struct sim_args sim_args = { .seed = 1, .scripts = 1, .script = SIM_ARG_NONE };
+struct sim_args sim_args = { .seed = 1, .scripts = 1, .script = SIM_ARG_NONE, .spacing = 1000 };
 static uint64_t scripts_done;
 
 static const struct sim_arg common[] = {
@@ -51,7 +51,7 @@ bool sim_args_next(uint64_t tried, uint64_t *ret_script)
         *ret_script = sim_args.script;
         return done == 0;
     }
-    *ret_script = sim_args.seed * 1000 + done;
+    *ret_script = sim_args.seed * sim_args.spacing + done;
     if (sim_args.cases > 0)
         return tried < sim_args.cases || done < sim_args.scripts_min;
     return done < sim_args.scripts;

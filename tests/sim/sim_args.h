@@ -1,6 +1,6 @@
 /* sim/sim_args.h -- what a program of the simulation is asked, and what it answers.
  *
- *     --seed N      the base seed: its scripts are N * 1000 and on
+ *     --seed N      the base seed: its scripts are N * spacing (1000) and on
  *     --scripts N   so many of them
  *     --cases N     instead: scripts until so many cases were tried
  *     --script N    just this one, as a failure names it
@@ -19,10 +19,12 @@
 struct sim_args {
     uint64_t seed, scripts, cases, script;
     uint64_t scripts_min; /* with --cases, too */
+    uint64_t spacing;
     bool trace, verbose;
 };
 
-/* Defaults may be set before they are parsed: seed 1, no cases and one script unless told. */
+/* Defaults may be set before they are parsed: seed 1, no cases and one script, spacing 1000 unless
+ * told. */
 extern struct sim_args sim_args;
 
 /* An option of one program: a number, or else a flag. */
