@@ -7,6 +7,9 @@
 #include "engine/store.h"
 #include "engine/writeq.h"
 
+#define AHEAD_LEAST (UINT64_C(256) << 10) /* bytes written ahead of a busy partition */
+#define AHEAD_AFTER 16                    /* small commits that make it one */
+
 static int open_files(struct task *t, struct shard *s)
 {
     struct eloq_store *store = s->store;
@@ -27,6 +30,14 @@ static void wants_maintenance(void *user, struct part *p)
 
     if (!s->gone) /* else it closes */
         writeq_maintain(s, (eloq_part){ p->table, p->partition });
+}
+
+/* In memory nothing is gained by it. */
+static uint64_t least_ahead(const struct eloq_store *store)
+{
+    if (store->seams.ahead_least)
+        return store->seams.ahead_least;
+    return store->disk ? 0 : AHEAD_LEAST;
 }
 
 /* Everything between I/O and trees. Cannot fail: it is filled at first use. */
@@ -70,6 +81,8 @@ static void open_parts(struct shard *s)
         .writes = &s->writes,
         .brief_fds = &s->brief_fds,
         .write_batch_pages = options->max_write_batch_pages,
+        .ahead_least = least_ahead(store),
+        .ahead_after = store->seams.ahead_least ? 1 : AHEAD_AFTER,
         .amplify_factor = options->file_amplify_factor,
         .wants_maintenance = wants_maintenance,
         .maintenance_user = s,

@@ -125,6 +125,7 @@ static int check_tail(struct task *t, struct check *c)
 {
     struct io *io = c->shard->io;
     uint64_t end = c->part->manifest_end;
+    uint64_t ours = MAX(end, c->part->ahead.manifest_ready); /* written ahead */
     char path[PATH_MAX];
     int rc = 0;
 
@@ -135,7 +136,7 @@ static int check_tail(struct task *t, struct check *c)
     int64_t size = io_size(t, io, fd);
     if (size < 0)
         rc = io_fail(t, "size", size, path, 0);
-    else if ((uint64_t)size > end && (rc = is_zero(t, io, fd, end, (uint64_t)size, path)) >= 0)
+    else if ((uint64_t)size > ours && (rc = is_zero(t, io, fd, end, (uint64_t)size, path)) >= 0)
         add(c, ELOQ_NOTE, rc ? "manifest has a zero tail" : "manifest has a damaged tail", path,
             end, NOTHING, NOTHING);
     (void)io_close_file(t, io, fd); /* it was only read */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "engine/filler.h"
 #include "engine/ops.h"
 #include "engine/run.h"
 #include "engine/store.h"
@@ -41,6 +42,8 @@ static int commit_once(struct task *t, struct merge *m)
         return rc == ELOQ_NOT_FOUND ? ELOQ_OK : rc; /* nothing to delete from */
     rc = commit_part(t, m, p);
     m->writable = !p->unknown && !p->broken;
+    if (rc == ELOQ_OK && ahead_wanted(p))
+        filler_start(m->shard, p);
     part_table_release(parts, p);
     return rc;
 }

@@ -27,6 +27,7 @@ struct store_seams {
     void *io_user;
     bool (*mem_fail)(void *user, size_t size);
     void *mem_user;
+    uint32_t ahead_least; /* write files ahead from so few bytes on, and at once; 0 = as always */
     unsigned host_shards; /* of a host-driven store; 0 = 1. Its I/O must never block */
 };
 

@@ -99,6 +99,7 @@ static int write_record(struct task *t, struct part *p, const struct bytes *reco
     struct io *io = p->env->io;
 
     TRY(open_at(t, p, path));
+    ahead_await_manifest(t, p, p->manifest_end + record->size);
     p->unknown = true; /* from here on, unless all goes well */
     int64_t rc = io_write(t, io, p->manifest_fd, record->data, record->size, p->manifest_end);
     const char *verb = "write";
@@ -185,11 +186,14 @@ static int replace(struct task *t, struct part *p, const struct manifest_image *
     char path[PATH_MAX];
     bool unknown = false;
 
+    ahead_hold(t, p);
     manifest_log_close(t, p);
     part_manifest_path(p, path, sizeof(path));
     part_brief_begin(t, p->env);
     int rc = whole_replace(t, p->env->io, p->files.dir, path, image->record.data, size, &unknown);
     part_brief_end(p->env);
+    p->ahead.manifest_ready = p->ahead.record_end = 0;
+    ahead_let_go(p);
     if (rc == ELOQ_OK) {
         p->manifest_end = size;
         p->snapshot_bytes = size;

@@ -42,6 +42,7 @@ int part_open_blank(struct task *t, struct part_env *env, const char *table, uin
     p->env = env;
     training_init(p);
     expiry_init(p);
+    ahead_init(&p->ahead, env->ahead_after);
     p->manifest_fd = -1;
     list_init(&p->manifest_idle);
     p->archive_fd = -1;
@@ -93,6 +94,7 @@ void part_close(struct task *t, struct part *p)
     list_remove(&last->link);
     snapshot_free(last);
 
+    ahead_trim(t, p);
     manifest_log_close(t, p);
     if (p->archive_fd >= 0)
         io_close_file(t, env->io, p->archive_fd);

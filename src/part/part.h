@@ -9,6 +9,7 @@
 #include "coro/wait.h"
 #include "file/pagefiles.h"
 #include "page/pagepool.h"
+#include "part/ahead.h"
 #include "part/cut.h"
 #include "part/expiry.h"
 #include "part/falloc.h"
@@ -43,6 +44,8 @@ struct part_env {
     uint64_t as_of;          /* open archives of this timestamp; 0 = the live state */
     uint64_t manifest_limit; /* bytes */
     uint32_t write_batch_pages;
+    uint64_t ahead_least;    /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
+    uint32_t ahead_after;    /* ... and only after so many small commits */
     struct tokens *writes;   /* one for each page write in flight; NULL: any number */
     uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
                                 0 = 2, and only on request */
@@ -88,6 +91,7 @@ struct part {
     struct bitset free_ids; /* logical ids below current->map.page_count that are unmapped */
     struct training training;
     struct expiry expiry;
+    struct ahead ahead;
 
     /* the manifest file */
     uint64_t manifest_term;

@@ -216,6 +216,12 @@ void part_table_release(struct part_table *tab, struct part *p)
         list_push_back(&tab->lru, &p->lru);
 }
 
+void part_table_retain(struct part *p)
+{
+    CHECK(p->refs > 0);
+    p->refs++;
+}
+
 static bool can_close(const struct part *p)
 {
     return p->refs == 0 && p->current->refs == 1 && p->current->link.next == &p->snapshots;

@@ -33,6 +33,8 @@ void part_table_deinit(struct task *t, struct part_table *tab);
 int part_table_acquire(struct task *t, struct part_table *tab, const char *table,
                        uint32_t partition, bool create, struct part **ret);
 void part_table_release(struct part_table *tab, struct part *p);
+/* One more reference to one that is referenced. */
+void part_table_retain(struct part *p);
 /* Evicts down to the limit; suspends. Called after release by whoever may suspend. */
 void part_table_trim(struct task *t, struct part_table *tab);
 /* Calls f for every partition in memory; it neither suspends nor closes any. */

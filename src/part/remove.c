@@ -76,6 +76,7 @@ static void make_blank(struct part *p)
     usage_clear(&p->usage);
     pagefiles_clear(&p->files);
     p->manifest_end = p->snapshot_bytes = p->found_at = 0;
+    p->ahead.manifest_ready = p->ahead.places_ready = p->ahead.record_end = 0;
     p->last_checksum = 0;
     p->sequence = (struct manifest_sequence){ 0 };
     p->terms_listed = 0;
@@ -145,7 +146,9 @@ int part_remove(struct task *t, struct part *p)
     } else if (lists(&names, FILE_ARCHIVE)) {
         rc = 1;
     } else {
+        ahead_hold(t, p);
         rc = remove_files(t, p, &names);
+        ahead_let_go(p);
     }
     p->env->parts_removed += rc == ELOQ_OK;
     io_names_free(&names);

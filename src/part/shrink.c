@@ -154,7 +154,11 @@ static int shrink(struct task *t, struct part *p, const struct io_names *names)
         task_yield(t);
     TRY(prewrite(t, p));
     TRY(manifest_log_replace(t, p, p->current));
-    return cut_files(t, p, names);
+    ahead_hold(t, p);
+    int rc = cut_files(t, p, names);
+    p->ahead.places_ready = 0;
+    ahead_let_go(p);
+    return rc;
 }
 
 int part_shrink(struct task *t, struct part *p)

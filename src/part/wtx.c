@@ -179,6 +179,7 @@ static int flush(struct task *t, struct wtx *w)
     if (w->out_count == 0)
         return ELOQ_OK;
     TRY(prewrite(t, p));
+    ahead_await_places(t, p);
     int rc = pagefiles_write_many(t, &p->files, w->out, w->out_count);
     for (size_t i = 0; i < w->out_count; i++) {
         p->env->pages_written[page_type(w->out[i].data) % PAGE_TYPES]++;
@@ -452,6 +453,7 @@ static void publish(struct wtx *w)
     p->tail_dropped = false;
     p->wants_removal &= p->current->map.mapped_count == 0;
     p->env->commits++;
+    ahead_committed(p, w->change_count);
     free_arrays(w);
 }
 

@@ -77,6 +77,7 @@ void script_make(struct script *s, uint64_t seed)
     s->manifest_limit = rand_below(&r, 2) ? 8192 : 0;
     s->is_large = rand_below(&r, 6) == 0;
     s->has_two_paths = seed % 5 == 0;
+    s->is_ahead = seed / 8 % 2 == 1;
     s->batches = s->is_large ? 7 : 5;
     for (unsigned k = 1; k < SCRIPT_STATES; k++)
         make_state(s, k);
@@ -129,6 +130,7 @@ int script_open(struct run *run)
     options.enable_compression = s->compresses;
     struct store_seams seams = { .clock = &run->clock.clock,
                                  .seed = s->seed + 1,
+                                 .ahead_least = s->is_ahead ? 4096 : 0,
                                  .io_open = open_io,
                                  .io_user = run,
                                  .mem_fail = run->mem_fail,

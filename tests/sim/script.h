@@ -19,6 +19,7 @@
 struct script {
     uint64_t seed;
     bool append, is_large, has_two_paths, compresses;
+    bool is_ahead; /* files are written ahead from the first commits on */
     uint32_t shift, manifest_limit;
     unsigned batches;
     struct model states[SCRIPT_STATES];
