@@ -70,6 +70,7 @@ static void make_script(struct script *s, bool append)
     s->append = append;
     s->compresses = true;
     s->shift = 5;
+    s->parts = 1;
     for (unsigned i = 0; i < 20; i++)
         add_text(&s->states[1], &r, 5000 + i, 300);
     copy_state(s, 1, 2);

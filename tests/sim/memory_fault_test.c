@@ -1,7 +1,8 @@
 /* tests/sim/memory_fault_test.c -- a store that gets no memory: at every allocation, once or from
  * then on.
  *
- *     memory_fault_test [--seed N] [--scripts N | --cases N] [--sample N] [--script N --nth N [--forever]]
+ *     memory_fault_test [--seed N] [--scripts N | --cases N] [--sample N]
+ *     memory_fault_test --script N --nth N [--forever]
  *
  * For each script (sim/script.h) and each allocation of its life (about `sample` of them): the
  * caller is told ELOQ_NO_MEMORY and nothing else; what is in memory stays right; once there is

@@ -26,14 +26,26 @@
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
-static uint64_t boundaries = 100, only_at = SIM_ARG_NONE;
+#define SCRIPTS 40 /* of the scoreboard: among so many there is each kind of batch and store */
+#define PREFIXES_MAX 64
+#define EACH 6 /* of the other ways, at each boundary */
+
+static uint64_t boundaries, only_at = SIM_ARG_NONE;
 
 static struct mem sim_mem;
-static uint64_t tried;
+static struct {
+    uint64_t cut, again, failing; /* recoveries: row 1, row 2, after a failure */
+} tried;
+static uint64_t *counted = &tried.cut;
 
-/* What a cut may leave: the last acknowledged state, or a later one that was under way. */
+/* What a cut may leave of each partition: the last acknowledged state, or a later one that was
+ * under way. */
 struct allowed {
-    unsigned acknowledged, last;
+    unsigned acknowledged[SCRIPT_PARTS], last[SCRIPT_PARTS];
+};
+/* Where each partition is. */
+struct states {
+    unsigned of[SCRIPT_PARTS];
 };
 
 static const char *where = "";
@@ -60,9 +72,10 @@ static void begin_row(const char *name)
 
 static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
 {
-    (void)user;
+    const struct run *run = user;
+
     (void)p;
-    if (finding->severity == ELOQ_DAMAGE)
+    if (finding->severity == ELOQ_DAMAGE && !sim_disk_stopped(run->disk))
         fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
 }
 
@@ -78,72 +91,127 @@ static void must_close(struct run *run)
         fail("closed, and memory is left");
 }
 
-static void must_hold(struct run *run, unsigned k, const char *what)
+static void tell_states(struct run *run, unsigned p)
 {
-    int rc = script_holds(run, k);
-
-    if (rc < 0)
-        fail("a scan fails");
-    if (rc > 0)
-        fail(what);
+    for (unsigned k = 0; k < SCRIPT_STATES; k++)
+        if (script_holds_in(run, p, k) == 0)
+            fprintf(stderr, "partition %u is state %u\n", p, k);
 }
 
-/* Which of the allowed states the store is in; -1 when the disk stops meanwhile. */
-static int find_state(struct run *run, struct allowed allowed)
+static void must_hold(struct run *run, struct states states, const char *what)
 {
-    int rc = eloq_check(run->db, script_part, on_finding, NULL, NULL);
+    for (unsigned p = 0; p < run->script->parts; p++) {
+        int rc = script_holds_in(run, p, states.of[p]);
+
+        if (rc < 0)
+            fail("a scan fails");
+        if (rc > 0) {
+            tell_states(run, p);
+            fprintf(stderr, "partition %u should be state %u\n", p, states.of[p]);
+            fail(what);
+        }
+    }
+}
+
+/* Which of the allowed states a partition is in; false when the disk stops meanwhile. */
+static bool find_state_of(struct run *run, unsigned p, struct allowed allowed, unsigned *ret)
+{
+    unsigned from = allowed.acknowledged[p], to = allowed.last[p];
+    int rc = eloq_check(run->db, script_parts[p], on_finding, run, NULL);
 
     if (rc < 0 && !sim_disk_stopped(run->disk))
         fail("check");
-    for (unsigned k = allowed.acknowledged; k <= allowed.last; k++)
-        if (script_holds(run, k) == 0)
-            return (int)k;
+    for (*ret = from; *ret <= to; ++*ret)
+        if (script_holds_in(run, p, *ret) == 0)
+            return true;
     if (sim_disk_stopped(run->disk))
-        return -1;
-    for (unsigned k = 0; k < SCRIPT_STATES; k++)
-        if (script_holds(run, k) == 0)
-            fprintf(stderr, "it is state %u, not one of %u to %u\n", k, allowed.acknowledged,
-                    allowed.last);
+        return false;
+    tell_states(run, p);
+    fprintf(stderr, "partition %u should be state %u to %u\n", p, from, to);
     fail("neither the acknowledged state nor one under way");
 }
 
-/* Writes batches while they are acknowledged; answers the last that was. */
-static unsigned write_batches(struct run *run, unsigned done, unsigned last)
+static bool find_states(struct run *run, struct allowed allowed, struct states *ret)
 {
-    while (done < last && script_write(run, done, done + 1) == ELOQ_OK)
-        done++;
-    return done;
+    for (unsigned p = 0; p < run->script->parts; p++)
+        if (!find_state_of(run, p, allowed, &ret->of[p]))
+            return false;
+    return true;
+}
+
+/* One batch to each partition at once; *done moves on where it is acknowledged. Whether all are. */
+static bool write_batch(struct run *run, struct states *done)
+{
+    struct states next = *done;
+    int rc[SCRIPT_PARTS];
+    bool all = true;
+
+    for (unsigned p = 0; p < run->script->parts; p++)
+        next.of[p]++;
+    script_write_all(run, done->of, next.of, rc);
+    for (unsigned p = 0; p < run->script->parts; p++) {
+        all &= rc[p] == ELOQ_OK;
+        if (rc[p] == ELOQ_OK)
+            done->of[p]++;
+    }
+    return all;
+}
+
+/* While they are acknowledged; what is then allowed. */
+static struct allowed write_batches(struct run *run, struct states *done, unsigned count)
+{
+    struct allowed allowed = { 0 };
+    struct states begun = *done;
+    bool all = true;
+
+    while (all && count-- > 0) {
+        for (unsigned p = 0; p < run->script->parts; p++)
+            begun.of[p] = done->of[p] + 1;
+        all = write_batch(run, done);
+    }
+    for (unsigned p = 0; p < run->script->parts; p++) {
+        allowed.acknowledged[p] = done->of[p];
+        allowed.last[p] = begun.of[p];
+    }
+    return allowed;
 }
 
 /* After a cut: opens, is right, takes a batch, is right again after another opening. */
 static void recover(struct run *run, struct allowed allowed)
 {
+    struct states at = { { 0 } };
+
     must_open(run);
-    unsigned at = (unsigned)find_state(run, allowed);
-    if (write_batches(run, at, at + 1) != at + 1)
+    find_states(run, allowed, &at);
+    if (!write_batch(run, &at))
         fail("takes no batch");
     must_close(run);
     must_open(run);
-    must_hold(run, at + 1, "the batch after recovery is gone");
+    must_hold(run, at, "the batch after recovery is gone");
     must_close(run);
-    tried++;
+    ++*counted;
 }
 
 /* Opens, finds the state and writes batches until the disk stops (or `count` are written). What was
  * found is promised only once a batch on top of it is acknowledged. */
 static struct allowed go_on(struct run *run, struct allowed allowed, unsigned count)
 {
+    struct states at = { { 0 } };
+
     if (script_open(run) < 0) {
         if (!sim_disk_stopped(run->disk))
             fail("does not open");
         return allowed;
     }
-    int found = find_state(run, allowed);
-    if (found >= 0) {
-        unsigned at = (unsigned)found, done = write_batches(run, at, at + count);
-        if (done > at)
-            allowed.acknowledged = done;
-        allowed.last = done < at + count ? done + 1 : done;
+    if (find_states(run, allowed, &at)) {
+        struct states done = at;
+        struct allowed then = write_batches(run, &done, count);
+
+        for (unsigned p = 0; p < run->script->parts; p++) {
+            if (done.of[p] > at.of[p])
+                allowed.acknowledged[p] = done.of[p];
+            allowed.last[p] = then.last[p];
+        }
     }
     must_close(run);
     return allowed;
@@ -159,31 +227,98 @@ static struct run copy_run(const struct run *run)
     return copy;
 }
 
-/* The power goes, and with `again` once more, during recovery and the batch after it. */
-static void cut(const struct run *run, struct rand *r, enum sim_cut how, struct allowed allowed,
-                uint64_t again)
+static void end_cut(struct run *copy, struct allowed allowed)
+{
+    recover(copy, allowed);
+    sim_disk_free(copy->disk);
+}
+
+static void begin_cut(int how)
+{
+    where_cut = how;
+    if (sim_args.trace)
+        fprintf(stderr, "-- cut %d\n", how);
+}
+
+/* What cuts of one run have left: the same twice is tried once, and counted once. */
+#define SEEN_MAX 512
+static struct {
+    uint64_t hashes[SEEN_MAX];
+    unsigned count;
+} seen;
+
+static bool is_new(const struct run *copy)
+{
+    uint64_t hash = sim_disk_durable_hash(copy->disk);
+
+    for (unsigned i = 0; i < seen.count; i++)
+        if (seen.hashes[i] == hash)
+            return false;
+    if (seen.count < SEEN_MAX)
+        seen.hashes[seen.count++] = hash;
+    return true;
+}
+
+static void end_cut_if_new(struct run *copy, struct allowed allowed)
+{
+    if (is_new(copy))
+        end_cut(copy, allowed);
+    else
+        sim_disk_free(copy->disk);
+}
+
+static void cut(const struct run *run, struct rand *r, enum sim_cut how, struct allowed allowed)
 {
     struct run copy = copy_run(run);
 
-    where_cut = (int)how;
-    if (sim_args.trace)
-        fprintf(stderr, "-- cut %d\n", where_cut);
+    begin_cut((int)how);
     sim_disk_power_cut(copy.disk, r, how);
-    if (again > 0) {
-        sim_disk_stop_after(copy.disk, again);
+    end_cut_if_new(&copy, allowed);
+}
+
+/* The power goes, and again `count` times, each during recovery and the batch after it. */
+static void cut_again(const struct run *run, struct rand *r, struct allowed allowed, int count)
+{
+    struct run copy = copy_run(run);
+    enum sim_cut how = (enum sim_cut)rand_below(r, SIM_CUTS);
+
+    begin_cut((int)how);
+    sim_disk_power_cut(copy.disk, r, how);
+    while (count-- > 0) {
+        sim_disk_stop_after(copy.disk, 1 + rand_below(r, 30));
         allowed = go_on(&copy, allowed, 1);
         sim_disk_power_cut(copy.disk, r, (enum sim_cut)rand_below(r, SIM_CUTS));
     }
-    recover(&copy, allowed);
-    sim_disk_free(copy.disk);
+    end_cut(&copy, allowed);
+}
+
+/* Every state the disk can be in that is a prefix of what was not synced (of very many, some), and
+ * some of the others. */
+static void all_cuts(const struct run *run, struct rand *r, struct allowed allowed)
+{
+    size_t total = sim_disk_unsynced(run->disk);
+    size_t step = total / PREFIXES_MAX + 1;
+
+    seen.count = 0;
+    for (size_t n = 0; n <= total; n += n + step > total && n < total ? total - n : step) {
+        struct run copy = copy_run(run);
+
+        begin_cut(SIM_CUT_PREFIX);
+        sim_disk_power_cut_after(copy.disk, n);
+        end_cut_if_new(&copy, allowed);
+    }
+    for (enum sim_cut how = SIM_CUT_SUBSET; how < SIM_CUTS; how++)
+        for (int i = 0; i < EACH; i++)
+            cut(run, r, how, allowed);
 }
 
 /* The worst one, and some others. */
 static void some_cuts(const struct run *run, struct rand *r, struct allowed allowed, int count)
 {
-    cut(run, r, SIM_CUT_LOSE_ALL, allowed, 0);
+    seen.count = 0;
+    cut(run, r, SIM_CUT_LOSE_ALL, allowed);
     while (--count > 0)
-        cut(run, r, (enum sim_cut)(1 + rand_below(r, SIM_CUTS - 1)), allowed, 0);
+        cut(run, r, (enum sim_cut)(1 + rand_below(r, SIM_CUTS - 1)), allowed);
 }
 
 static struct run new_run(const struct script *script, uint64_t n)
@@ -226,25 +361,26 @@ static void row_copied(const struct run *run, struct rand *r, struct allowed all
 static void rows_stopped(const struct script *script, uint64_t n)
 {
     struct run run = new_run(script, n);
-    struct allowed allowed = { 0, 1 };
+    struct allowed allowed = { 0 };
+    struct states done = { { 0 } };
     struct rand r;
 
     begin_row("power cut");
+    counted = &tried.cut;
     rand_seed(&r, script->seed * 100000 + n);
     sim_disk_stop_after(run.disk, n);
     if (script_open(&run) == ELOQ_OK)
-        allowed.acknowledged = write_batches(&run, 0, script->batches);
-    allowed.last = MIN(allowed.acknowledged + 1, script->batches);
+        allowed = write_batches(&run, &done, script->batches);
     must_close(&run);
 
-    for (enum sim_cut how = 0; how < SIM_CUTS; how++)
-        cut(&run, &r, how, allowed, 0);
+    all_cuts(&run, &r, allowed);
     begin_row("power cut during recovery");
-    for (int i = 0; i < 2; i++)
-        cut(&run, &r, (enum sim_cut)rand_below(&r, SIM_CUTS), allowed, 1 + rand_below(&r, 30));
+    counted = &tried.again;
+    for (int count = 1; count <= 3; count++)
+        cut_again(&run, &r, allowed, count);
     for (uint64_t most = 60; most > 10; most /= 2)
         row_killed(&run, &r, allowed, most);
-    if (allowed.acknowledged > 0 && rand_below(&r, 8) == 0)
+    if (allowed.acknowledged[0] > 0 && rand_below(&r, 8) == 0)
         row_copied(&run, &r, allowed);
     sim_disk_free(run.disk);
 }
@@ -253,16 +389,16 @@ static void rows_stopped(const struct script *script, uint64_t n)
  * reopened (but see row_failing), the kernel keeping what it shows. */
 static struct allowed write_through(struct run *run, struct allowed allowed)
 {
-    unsigned last = allowed.last + run->script->batches, refused = 0, reopened = 0;
+    unsigned last = allowed.last[0] + run->script->batches, refused = 0, reopened = 0;
 
-    for (unsigned next = allowed.last; next <= last; next++) {
-        allowed.last = next;
-        if (script_write(run, allowed.acknowledged, next) == ELOQ_OK) {
-            allowed.acknowledged = next;
+    for (unsigned next = allowed.last[0]; next <= last; next++) {
+        allowed.last[0] = next;
+        if (script_write(run, allowed.acknowledged[0], next) == ELOQ_OK) {
+            allowed.acknowledged[0] = next;
             refused = 0;
             continue;
         }
-        int holds = script_holds(run, allowed.acknowledged);
+        int holds = script_holds(run, allowed.acknowledged[0]);
         if (sim_disk_stopped(run->disk))
             break;
         if (holds != 0)
@@ -279,10 +415,8 @@ static struct allowed write_through(struct run *run, struct allowed allowed)
             break;
         if (rc < 0)
             fail("does not reopen");
-        int at = find_state(run, allowed);
-        if (at < 0)
+        if (!find_state_of(run, 0, allowed, &allowed.acknowledged[0]))
             break;
-        allowed.acknowledged = (unsigned)at;
         refused = 0;
     }
     return allowed;
@@ -292,10 +426,11 @@ static void row_failing(const struct script *script, uint64_t n)
 {
     static const int errnos[] = { EIO, EIO, ENOSPC, EMFILE };
     struct run run = new_run(script, n);
-    struct allowed allowed = { 0, 1 };
+    struct allowed allowed = { .last = { 1 } };
     struct rand r;
 
     begin_row("a failure, power cut");
+    counted = &tried.failing;
     rand_seed(&r, script->seed * 100000 + n + 50000);
     struct sim_fault fault = { .kinds = SIM_MUTATIONS & ~SIM_KIND(IO_OPEN),
                                .nth = n + 1,
@@ -325,7 +460,8 @@ static uint64_t count_operations(const struct script *script)
 
     begin_row("nothing happens");
     must_open(&run);
-    if (write_batches(&run, 0, script->batches) != script->batches)
+    struct states done = { { 0 } };
+    if (write_batches(&run, &done, script->batches).acknowledged[0] != script->batches)
         fail("takes no batch");
     must_close(&run);
     uint64_t n = sim_disk_mutations(run.disk);
@@ -343,8 +479,9 @@ static void run_script(uint64_t seed)
     where_script = seed;
     where_n = 0;
     uint64_t total = count_operations(&script), chosen = 0;
+    uint64_t sample = boundaries ? boundaries : sim_args.cases ? total + 1 : 100;
     for (uint64_t n = 0; n <= total; n++) {
-        if (only_at == SIM_ARG_NONE ? rand_below(&r, total) >= boundaries : n != only_at)
+        if (only_at == SIM_ARG_NONE ? rand_below(&r, total) >= sample : n != only_at)
             continue;
         where_n = n;
         chosen++;
@@ -365,10 +502,13 @@ int main(int argc, char **argv)
                                            { "at", &only_at, NULL } };
 
     sim_args.scripts = 24;
+    sim_args.scripts_min = SCRIPTS;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
-    for (uint64_t seed; sim_args_next(tried, &seed);)
+    for (uint64_t seed; sim_args_next(tried.cut, &seed);)
         run_script(seed);
-    sim_args_row(1, tried, 0, NULL);
+    printf("%llu power cuts after a failure\n", (unsigned long long)tried.failing);
+    sim_args_row(1, tried.cut, 0, NULL);
+    sim_args_row(2, tried.again, 0, NULL);
     return 0;
 }

@@ -8,7 +8,10 @@
 #include "base/check.h"
 #include "sim/sim_node.h"
 
-const eloq_part script_part = { "power", 0 };
+const eloq_part script_parts[SCRIPT_PARTS] = { { "power", 0 }, { "beside", 1 } };
+
+#define FAR_MS (UINT64_C(10) * 365 * 86400 * 1000) /* waiting does not get there */
+#define CLOCK_JUMPS_AT 3                           /* the state */
 
 static void add(struct model *m, struct rand *r, bool is_large, unsigned deletes)
 {
@@ -23,7 +26,9 @@ static void add(struct model *m, struct rand *r, bool is_large, unsigned deletes
     size_t size =
         rand_below(r, 25) ? rand_below(r, 150) : rand_below(r, is_large ? sizeof(value) : 14000);
     memset(value, (int)rand_below(r, 256), size);
-    uint64_t expire_at = rand_below(r, 5) ? 0 : 4102444800000 + rand_below(r, 50);
+    uint64_t expire_at = rand_below(r, 5) ? 0 : SCRIPT_EXPIRY_MS + rand_below(r, 50);
+    if (expire_at % 2) /* the others see the clock jump */
+        expire_at += FAR_MS;
     model_put(m, key, 7, value, size, SCRIPT_WALL_US, expire_at, 0);
 }
 
@@ -78,6 +83,8 @@ void script_make(struct script *s, uint64_t seed)
     s->is_large = rand_below(&r, 6) == 0;
     s->has_two_paths = seed % 5 == 0;
     s->is_ahead = seed / 8 % 2 == 1;
+    s->expires = seed % 3 == 2;
+    s->parts = seed / 4 % 3 == 1 ? 2 : 1;
     s->batches = s->is_large ? 7 : 5;
     for (unsigned k = 1; k < SCRIPT_STATES; k++)
         make_state(s, k);
@@ -115,7 +122,9 @@ int script_open(struct run *run)
     if (s->has_two_paths)
         options.path = SCRIPT_PATH ":" SCRIPT_OTHER_PATH;
     bytes_init(&manifest, run->disk->mem, MEM_OTHER);
-    if (sim_disk_get(run->disk, SCRIPT_PATH "/power.0/manifest_0", &manifest) < 0) {
+    if (sim_disk_get(run->disk, SCRIPT_PATH "/power.0/manifest_0", &manifest) < 0
+        && sim_disk_get(run->disk, SCRIPT_PATH "/beside.1/manifest_0", &manifest) < 0
+        && sim_disk_get(run->disk, SCRIPT_OTHER_PATH "/beside.1/manifest_0", &manifest) < 0) {
         options.format.data_append_mode = s->append ? 1 : ELOQ_ZERO;
         options.format.pages_per_file_shift = s->shift ? s->shift : ELOQ_ZERO;
     }
@@ -134,7 +143,8 @@ int script_open(struct run *run)
                                  .io_open = open_io,
                                  .io_user = run,
                                  .mem_fail = run->mem_fail,
-                                 .mem_user = run->mem_user };
+                                 .mem_user = run->mem_user,
+                                 .host_shards = s->parts };
     return store_open(&options, &seams, &run->db);
 }
 
@@ -147,8 +157,8 @@ bool script_close(struct run *run)
     if (!db)
         return true;
     CHECK(eloq_close(db) == ELOQ_OK);
-    /* The shell is kept for late calls, and with it the array of one shard. */
-    return atomic_load(&db->mem.total) == sizeof(struct shard) + header;
+    /* The shell is kept for late calls, and with it the array of shards. */
+    return atomic_load(&db->mem.total) == run->script->parts * sizeof(struct shard) + header;
 }
 
 static bool same_pair(const struct model_pair *a, const struct model_pair *b)
@@ -157,26 +167,44 @@ static bool same_pair(const struct model_pair *a, const struct model_pair *b)
            && model_compare(a->value, a->value_size, b->value, b->value_size) == 0;
 }
 
-static int holds(struct run *run, const struct model *m)
+bool script_sees(const struct run *run, const struct model_pair *p)
+{
+    const struct sim_clock *clock = &run->clock;
+    uint64_t now_us = clock->clock.wall_us((void *)(uintptr_t)clock);
+
+    return p->expire_at == 0 || p->expire_at > now_us / 1000;
+}
+
+/* The next of the model that has not expired, NULL at its end. */
+static const struct model_pair *next_pair(const struct run *run, const struct model *m, size_t *at)
+{
+    while (*at < m->count) {
+        const struct model_pair *p = &m->pairs[(*at)++];
+        if (script_sees(run, p))
+            return p;
+    }
+    return NULL;
+}
+
+static int holds(struct run *run, unsigned part, const struct model *m)
 {
     eloq_range all = { 0 };
     eloq_iter *iter = NULL;
     eloq_item item;
-    size_t n = 0;
+    size_t at = 0;
     bool same = true;
 
-    int rc = eloq_scan(run->db, script_part, &all, &iter);
+    int rc = eloq_scan(run->db, script_parts[part], &all, &iter);
     while (rc == ELOQ_OK && same && (rc = eloq_iter_next(iter, &item)) == ELOQ_OK) {
-        const struct model_pair *p = n < m->count ? &m->pairs[n] : NULL;
+        const struct model_pair *p = next_pair(run, m, &at);
         same = p && model_compare(p->key, p->key_size, item.key.data, item.key.size) == 0
                && model_compare(p->value, p->value_size, item.value.data, item.value.size) == 0
                && p->expire_at == item.expire_at;
-        n++;
     }
     eloq_iter_close(iter);
     if (rc < 0)
         return rc;
-    return same && n == m->count ? 0 : 1;
+    return same && next_pair(run, m, &at) == NULL ? 0 : 1;
 }
 
 /* Whether `to` is `from` without its last pairs. */
@@ -202,10 +230,11 @@ static int cut(struct run *run, const struct model *from, const struct model *to
         return eloq_truncate(run->db, script_part, eloq_str(""));
     int rc = eloq_drop(run->db, script_part.table);
     /* It may fail with everything gone but the files. */
-    return rc < 0 && holds(run, to) == 0 ? ELOQ_OK : rc;
+    return rc < 0 && holds(run, 0, to) == 0 ? ELOQ_OK : rc;
 }
 
-static int write_batch(struct run *run, const struct model *from, const struct model *to)
+/* What differs; yours to free. */
+static eloq_entry *make_batch(const struct model *from, const struct model *to, size_t *ret_count)
 {
     eloq_entry *entries = calloc(from->count + to->count + 1, sizeof(*entries));
     size_t n = 0;
@@ -229,7 +258,16 @@ static int write_batch(struct run *run, const struct model *from, const struct m
     }
     if (n == 0) /* equal: that there is nothing more is promised all the same */
         entries[n++] = (eloq_entry){ .key = eloq_str("none"), .kind = ELOQ_DELETE };
-    int rc = eloq_write(run->db, script_part, entries, n);
+    *ret_count = n;
+    return entries;
+}
+
+static int write_batch(struct run *run, const struct model *from, const struct model *to)
+{
+    size_t count;
+    eloq_entry *entries = make_batch(from, to, &count);
+
+    int rc = eloq_write(run->db, script_part, entries, count);
     free(entries);
     return rc;
 }
@@ -241,13 +279,54 @@ int script_write(struct run *run, unsigned from_state, unsigned to_state)
     bool cuts = s->seed % 4 < 2 ? is_cut(from, to) : is_cut(from, to) && to->count > 0;
 
     int rc = cuts ? cut(run, from, to) : write_batch(run, from, to);
-    /* What is moved holds the same; whether that succeeds is nothing the batch promises. */
+    /* What follows holds the same; whether it succeeds is nothing the batch promises. */
     if (rc == ELOQ_OK && s->append && s->seed % 8 < 4)
         (void)eloq_compact(run->db, script_part);
+    if (rc == ELOQ_OK && s->expires && to_state >= CLOCK_JUMPS_AT) {
+        uint64_t later = (SCRIPT_EXPIRY_MS + FAR_MS / 2) * 1000;
+        if (run->clock.clock.wall_us(&run->clock) < later)
+            sim_clock_set_wall(&run->clock, later);
+        (void)eloq_clean_expired(run->db, script_part);
+    }
     return rc;
+}
+
+static void count_done(eloq_op *op)
+{
+    ++*(unsigned *)op->user;
+}
+
+void script_write_all(struct run *run, const unsigned *from, const unsigned *to, int *ret)
+{
+    static eloq_op ops[SCRIPT_PARTS];
+    eloq_entry *batches[SCRIPT_PARTS] = { NULL };
+    unsigned begun = 0, done = 0;
+
+    for (unsigned p = 1; p < run->script->parts; p++) {
+        const struct model *states = run->script->states;
+        size_t count;
+
+        batches[p] = make_batch(&states[from[p]], &states[to[p]], &count);
+        ops[p] = (eloq_op){ .done = count_done, .user = &done };
+        ret[p] = eloq_write_async(run->db, script_parts[p], batches[p], count, &ops[p]);
+        begun += ret[p] == ELOQ_OK;
+    }
+    ret[0] = script_write(run, from[0], to[0]);
+    while (done < begun)
+        (void)eloq_run(run->db, 1);
+    for (unsigned p = 1; p < run->script->parts; p++) {
+        if (ret[p] == ELOQ_OK)
+            ret[p] = ops[p].status;
+        free(batches[p]);
+    }
 }
 
 int script_holds(struct run *run, unsigned k)
 {
-    return holds(run, &run->script->states[k]);
+    return script_holds_in(run, 0, k);
+}
+
+int script_holds_in(struct run *run, unsigned part, unsigned k)
+{
+    return holds(run, part, &run->script->states[k]);
 }

@@ -15,10 +15,14 @@
 #define SCRIPT_PATH "/disk/store"                  /* where the partition is */
 #define SCRIPT_OTHER_PATH "/disk/other"            /* of a store with two */
 #define SCRIPT_WALL_US UINT64_C(1700000000000000)
+#define SCRIPT_EXPIRY_MS UINT64_C(4102444800000) /* about when pairs expire */
+#define SCRIPT_PARTS 2
 
 struct script {
     uint64_t seed;
     bool append, is_large, has_two_paths, compresses;
+    bool expires;   /* from some batch on half of what can expire has, and is cleaned away */
+    unsigned parts; /* each on a shard of its own */
     bool is_ahead; /* files are written ahead from the first commits on */
     uint32_t shift, manifest_limit;
     unsigned batches;
@@ -40,7 +44,9 @@ struct run {
     eloq_store *db;             /* NULL: not open */
 };
 
-extern const eloq_part script_part;
+/* The first is the one that is truncated, dropped, compacted. */
+extern const eloq_part script_parts[SCRIPT_PARTS];
+#define script_part script_parts[0]
 
 /* A run that is not open, the clock at SCRIPT_WALL_US. The disk is lent. */
 void script_start(struct run *run, const struct script *script, struct sim_disk *disk);
@@ -50,5 +56,10 @@ int script_open(struct run *run);
 bool script_close(struct run *run);
 /* Writes what leads from states[from] to states[to], as one batch, or by truncating or dropping. */
 int script_write(struct run *run, unsigned from, unsigned to);
+/* The same of every partition at once: from[p] to to[p], its status in ret[p]. */
+void script_write_all(struct run *run, const unsigned *from, const unsigned *to, int *ret);
+/* Whether a pair of a state has not expired. */
+bool script_sees(const struct run *run, const struct model_pair *p);
 /* Whether the store holds just states[k]: 0 yes, 1 no, < 0 a failure. */
 int script_holds(struct run *run, unsigned k);
+int script_holds_in(struct run *run, unsigned part, unsigned k);

@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/map.h"
 #include "sim/sim_node.h"
-
-#define SECTOR 512
 
 struct sim_disk *sim_disk_new(struct mem *m)
 {
@@ -18,6 +17,7 @@ struct sim_disk *sim_disk_new(struct mem *m)
     disk->stop_in = UINT64_MAX;
     list_init(&disk->nodes);
     list_init(&disk->changes);
+    bytes_init(&disk->removed, m, MEM_OTHER);
     disk->root = sim_node_new(disk, true);
     sim_node_ref(disk->root);
     return disk;
@@ -53,6 +53,7 @@ void sim_disk_free(struct sim_disk *disk)
     drop_changes(disk);
     sim_node_unref(disk, disk->root);
     CHECK(list_empty(&disk->nodes));
+    bytes_free(&disk->removed);
     mem_free(disk->mem, disk->handles);
     mem_free(disk->mem, disk);
 }
@@ -140,6 +141,7 @@ struct sim_disk *sim_disk_copy(const struct sim_disk *disk)
         sim_node_unref(copy, node->twin); /* nothing holds what only handles held */
         node->twin = NULL;
     }
+    copy_bytes(&copy->removed, &disk->removed);
     return copy;
 }
 
@@ -224,7 +226,7 @@ static void keep_subset(struct sim_disk *disk, struct rand *r)
 }
 
 /* Some sectors get there. The size may have grown without them: then they are zero. */
-static void apply_torn(struct sim_change *change, struct rand *r)
+static void apply_torn(struct sim_change *change, struct rand *r, size_t sector)
 {
     struct bytes *durable = &change->node->durable;
     uint64_t odds = rand_below(r, 5); /* of 4 */
@@ -234,12 +236,26 @@ static void apply_torn(struct sim_change *change, struct rand *r)
         sim_bytes_resize(durable, change->offset + change->size);
     while (done < change->size) {
         uint64_t at = change->offset + done;
-        size_t n = MIN(change->size - done, (size_t)(SECTOR - at % SECTOR));
+        size_t n = MIN(change->size - done, (size_t)(sector - at % sector));
 
         if (rand_below(r, 4) < odds)
             sim_bytes_write(durable, at, change->data + done, n);
         done += n;
     }
+}
+
+/* The size got there, the content did not. */
+static void apply_tail(struct sim_disk *disk, struct sim_change *change, struct rand *r)
+{
+    struct bytes *durable = &change->node->durable;
+    uint64_t begin = durable->size, end = change->offset + change->size;
+
+    if (end <= begin)
+        return;
+    sim_bytes_resize(durable, end);
+    if (rand_below(r, 2) == 0 && disk->removed.size > begin)
+        sim_bytes_write(durable, begin, disk->removed.data + begin,
+                        MIN(disk->removed.size, (size_t)end) - begin);
 }
 
 /* What the kernel shows after a start is what the disk holds. */
@@ -271,31 +287,77 @@ static void keep_any(struct sim_disk *disk, struct rand *r)
     container_of(item, struct sim_change, link)->kept = rand_below(r, 4) < odds;
 }
 
+static void apply_change(struct sim_disk *disk, struct sim_change *change, struct rand *r,
+                         enum sim_cut how)
+{
+    bool tears = how == SIM_CUT_TORN || how == SIM_CUT_PAGES;
+
+    if (tears && change->kind == SIM_WRITE && rand_below(r, 2) == 0)
+        apply_torn(change, r, how == SIM_CUT_TORN ? 512 : 4096);
+    else if (how == SIM_CUT_TAILS && change->kind == SIM_WRITE && rand_below(r, 2) == 0)
+        apply_tail(disk, change, r);
+    else if (change->kept)
+        sim_change_apply(disk, change);
+}
+
+static void end_cut(struct sim_disk *disk)
+{
+    drop_changes(disk);
+    forget_now(disk);
+    disk->lost_names = false;
+}
+
 void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how)
 {
     size_t total = sim_disk_unsynced(disk);
 
     begin_epoch(disk);
-    if (how == SIM_CUT_SUBSET || how == SIM_CUT_TORN)
-        keep_subset(disk, r);
-    else if (how == SIM_CUT_NAMES)
+    if (how == SIM_CUT_NAMES)
         keep_any(disk, r);
-    else
+    else if (how == SIM_CUT_LOSE_ALL || how == SIM_CUT_KEEP_ALL || how == SIM_CUT_PREFIX)
         keep_prefix(disk, how == SIM_CUT_KEEP_ALL ? total
                           : how == SIM_CUT_PREFIX ? rand_below(r, total + 1)
                                                   : 0);
+    else
+        keep_subset(disk, r);
+    LIST_FOR(item, &disk->changes)
+    apply_change(disk, container_of(item, struct sim_change, link), r, how);
+    end_cut(disk);
+}
+
+void sim_disk_power_cut_after(struct sim_disk *disk, size_t n)
+{
+    begin_epoch(disk);
+    keep_prefix(disk, n);
     LIST_FOR(item, &disk->changes)
     {
         struct sim_change *change = container_of(item, struct sim_change, link);
 
-        if (how == SIM_CUT_TORN && change->kind == SIM_WRITE && rand_below(r, 2) == 0)
-            apply_torn(change, r);
-        else if (change->kept)
+        if (change->kept)
             sim_change_apply(disk, change);
     }
-    drop_changes(disk);
-    forget_now(disk);
-    disk->lost_names = false;
+    end_cut(disk);
+}
+
+/* In no order of the entries. Directories are few and shallow. */
+static uint64_t hash_dir(const struct sim_node *dir)
+{
+    uint64_t sum = dir->durable_entries.count;
+
+    for (size_t i = 0; i < dir->durable_entries.count; i++) {
+        const struct sim_entry *e = &dir->durable_entries.items[i];
+        uint64_t content = e->node->is_dir
+                               ? hash_dir(e->node)
+                               : hash_bytes(e->node->durable.data, e->node->durable.size);
+
+        sum += hash_mix(hash_bytes(e->name, strlen(e->name)), content);
+    }
+    return sum;
+}
+
+uint64_t sim_disk_durable_hash(const struct sim_disk *disk)
+{
+    return hash_dir(disk->root);
 }
 
 /* Makes all that `dir` shows changes anew, it being durable before. */

@@ -32,11 +32,18 @@ enum sim_cut {
     SIM_CUT_SUBSET, /* each write kept or lost; of each directory's changes the first n */
     SIM_CUT_TORN,   /* as SUBSET; of a write some 512-byte sectors are new, some old or zero */
     SIM_CUT_NAMES,  /* as SUBSET, but a directory's changes in no order, as on btrfs */
+    SIM_CUT_PAGES,  /* as TORN, in sectors of 4096 bytes */
+    SIM_CUT_TAILS,  /* as SUBSET; a file may have grown without what was written there: zeros, or
+                       what once stood in a file that was removed or replaced */
     SIM_CUTS
 };
 /* Both end every struct io on the disk (its requests answer -EIO from now on), and any stop. */
 void sim_disk_kill(struct sim_disk *disk);
 void sim_disk_power_cut(struct sim_disk *disk, struct rand *r, enum sim_cut how);
+/* Leaves the first n of the changes. */
+void sim_disk_power_cut_after(struct sim_disk *disk, size_t n);
+/* A number that follows from what is durable: names and contents. */
+uint64_t sim_disk_durable_hash(const struct sim_disk *disk);
 
 #define SIM_KIND(op) (UINT32_C(1) << (op))
 /* Kinds that change something; of opens only those that create or truncate. */

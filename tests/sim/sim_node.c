@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 
+#define REMOVED_MAX 65536
+
 struct sim_node *sim_node_new(struct sim_disk *disk, bool is_dir)
 {
     struct sim_node *node = mem_zalloc(disk->mem, MEM_OTHER, sizeof *node);
@@ -213,8 +215,19 @@ void sim_link(struct sim_disk *disk, struct sim_node *dir, const char *name, str
     sim_entries_set(disk, &dir->now_entries, name, node);
 }
 
+/* Its blocks are free, and may show up where a file has grown and was not written. */
+static void keep_removed(struct sim_disk *disk, const struct sim_node *node)
+{
+    if (!node || node->is_dir || node->now.size == 0)
+        return;
+    disk->removed.size = 0;
+    bytes_add(&disk->removed, node->now.data, MIN(node->now.size, (size_t)REMOVED_MAX));
+    CHECK(!disk->removed.failed);
+}
+
 void sim_unlink(struct sim_disk *disk, struct sim_node *dir, const char *name)
 {
+    keep_removed(disk, sim_entries_get(&dir->now_entries, name));
     struct sim_change *change = change_new(disk, SIM_UNLINK, NULL);
 
     change->dir = dir;
@@ -224,6 +237,7 @@ void sim_unlink(struct sim_disk *disk, struct sim_node *dir, const char *name)
 
 void sim_rename(struct sim_disk *disk, const struct sim_place *from, const struct sim_place *to)
 {
+    keep_removed(disk, to->node);
     struct sim_change *change = change_new(disk, SIM_RENAME, from->node);
 
     change->dir = from->dir;

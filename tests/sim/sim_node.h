@@ -55,7 +55,8 @@ struct sim_disk {
     struct mem *mem;
     struct list nodes;
     struct sim_node *root;
-    struct list changes; /* oldest first */
+    struct list changes;  /* oldest first */
+    struct bytes removed; /* what a file held that was removed or replaced, the last such one */
     struct sim_handle *handles;
     int handle_count;
     uint64_t epoch; /* a kill or cut begins the next */
