@@ -45,6 +45,7 @@ FROM_FULL = [
 ]
 
 PROGRAMS = []
+DECODER = "--decoder {source}/../shared/tools/eloq_decode.py"  # used where it is
 
 
 def program(row, command, share=1.0, also=()):
@@ -57,8 +58,8 @@ program(1, "tests/sim/power_test --seed {seed} --cases {cases}", also=[2])
 program(1, "tests/sim/archive_test --seed {seed} --scripts 6", share=0.1)
 program(5, "tests/sim/fault_test --seed {seed} --scripts 30", also=[6])
 program(7, "tests/sim/memory_fault_test --seed {seed} --scripts 30")
-program(12, "tests/model/model_test --seed {seed} --steps 250", share=0.5)
-program(12, "tests/model/model_test --seed {seed} --steps 250 --append", share=0.5)
+program(12, "tests/model/model_test --seed {seed} --steps 250 " + DECODER, share=0.5)
+program(12, "tests/model/model_test --seed {seed} --steps 250 --append " + DECODER, share=0.5)
 program(15, "tests/stress/churn_test --seed {seed} --seconds {cases}")
 program(3, "tests/crash/kill_test --seed {seed} --rounds {cases}", share=0.5)
 program(3, "tests/crash/kill_test --seed {seed} --rounds {cases} --append", share=0.5)

@@ -159,8 +159,8 @@ def main():
     print()
     print_table(rows)
     passed = sum(r.verdict() == "pass" for r in rows.values())
-    print("\nseed %d: %d rows passed, %d failed, in %.0f s"
-          % (options.seed, passed, len(rows) - passed, time.time() - begin))
+    print("\nscore: %d rows passed, %d failed; seed %d, %.0f s"
+          % (passed, len(rows) - passed, options.seed, time.time() - begin))
     return 1 if bad or passed < len(rows) else 0
 
 
