@@ -10,6 +10,7 @@ FDS = "src/file/fdcache.c"
 LOG = "src/part/manifest_log.c"
 PREWRITE = "src/part/prewrite.c"
 WTX = "src/part/wtx.c"
+COMMIT = "src/part/commit.c"
 PART = "src/part/part.c"
 TABLE = "src/part/part_table.c"
 STORE = "src/engine/store_files.c"
@@ -61,14 +62,14 @@ MUTANTS = [
      "e->owner->sync_failed = true;", "e->owner->sync_failed = false;"),
     ("manifest-append", LOG,
      "rc = io_sync(t, io, p->manifest_fd);", "rc = 0;"),
-    ("manifest-before-data", WTX,
+    ("manifest-before-data", COMMIT,
      "    return part_sync_pages(t, p);\n}",
      "    TRY(write_manifest(t, w));\n    return part_sync_pages(t, p);\n}"),
-    ("no-data-flush-at-all", WTX,
+    ("no-data-flush-at-all", COMMIT,
      "    w->next->dict = dict_ref(wtx_dict(w));\n\n    return part_sync_pages(t, p);",
      "    w->next->dict = dict_ref(wtx_dict(w));\n\n    return ELOQ_OK;"),
-    ("pages-not-waited-for", WTX,
-     "    TRY(flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
+    ("pages-not-waited-for", COMMIT,
+     "    TRY(wtx_flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
      "    w->out_count = 0;\n    TRY(prewrite(t, p));\n    if (bitset_grow"),
     # ---- replacing a small file
     ("replace-content", WHOLE, "int synced = io_sync(t, io, fd);", "int synced = 0;"),
@@ -142,8 +143,8 @@ MUTANTS = [
      "    p->found",
      "    TRY(sync_directory(t, p, p->files.dir));\n    p->found"),
     ("found-after-the-first-page", WTX,
-     "    TRY(prewrite(t, p));\n    int rc = pagefiles_write_many",
-     "    int rc = pagefiles_write_many"),
+     "    TRY(prewrite(t, p));\n    ahead_await_places",
+     "    ahead_await_places"),
     ("failed-flush-of-found", PREWRITE,
      "     * was loaded is not to be built upon. */\n    p->broken |= is_lost(rc);",
      "     * was loaded is not to be built upon. */"),
@@ -290,7 +291,7 @@ MUTANTS = [
      "            rc = pagefiles_remove(t, &p->files, name.id);",
      "name.kind == FILE_DATA && name.id != current_file(p)) {\n"
      "            rc = pagefiles_remove(t, &p->files, name.id);"),
-    ("garbage-before-its-commit", WTX,
+    ("garbage-before-its-commit", COMMIT,
      "    return part_sync_pages(t, p);\n}",
      "    TRY(part_sync_pages(t, p));\n"
      "    for (size_t i = 0; p->falloc.append && w->freed && i < w->freed->count; i++)\n"
@@ -307,23 +308,23 @@ MUTANTS = [
      "    struct file_page end = file_page(p->falloc.next);",
      "    struct file_page end = file_page(p->falloc.next - 1);"),
     # ---- what a commit relies on
-    ("commit-without-pages-before-found-lasts", WTX,
-     "    TRY(flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
-     "    TRY(flush(t, w));\n    if (bitset_grow"),
-    ("nothing-to-do-before-found-lasts", WTX,
+    ("commit-without-pages-before-found-lasts", COMMIT,
+     "    TRY(wtx_flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
+     "    TRY(wtx_flush(t, w));\n    if (bitset_grow"),
+    ("nothing-to-do-before-found-lasts", COMMIT,
      "int rc = p->manifest_end > 0 ? prewrite(t, p) : ELOQ_OK;", "int rc = ELOQ_OK;"),
-    ("manifest-record-is-not-written", WTX,
+    ("manifest-record-is-not-written", COMMIT,
      "    int rc = manifest_log_append(t, p, &log);", "    int rc = ELOQ_OK;"),
-    ("manifest-is-not-replaced", WTX,
+    ("manifest-is-not-replaced", COMMIT,
      "        return manifest_log_replace(t, p, w->next);\n    return append_log",
      "        return ELOQ_OK;\n    return append_log"),
-    ("manifest-is-not-repaired-at-once", WTX,
+    ("manifest-is-not-repaired-at-once", COMMIT,
      "        manifest_log_repair(t, p);\n        if (first)", "        if (first)"),
     ("doubt-is-written-over", WTX,
      "    return p->unknown ? manifest_log_repair(t, p) : ELOQ_OK;", "    return ELOQ_OK;"),
-    ("dictionary-is-not-written", WTX,
+    ("dictionary-is-not-written", COMMIT,
      "is_empty || w->emptied || w->new_dict\n", "is_empty || w->emptied\n", DICTIONARY),
-    ("dictionary-is-stored-before-its-commit", WTX,
+    ("dictionary-is-stored-before-its-commit", COMMIT,
      "    return part_sync_pages(t, p);\n}",
      "    TRY(part_sync_pages(t, p));\n    if (w->new_dict)\n        training_stored(p);\n"
      "    return ELOQ_OK;\n}", DICTIONARY),

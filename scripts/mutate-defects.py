@@ -13,6 +13,7 @@ import sys
 import mutants
 
 WTX = "src/part/wtx.c"
+COMMIT = "src/part/commit.c"
 SNAPSHOT = "src/part/snapshot.c"
 PART = "src/part/part.c"
 REPLAY = "src/part/manifest_replay.c"
@@ -37,16 +38,16 @@ CHURN = "tests/stress/churn_test"
 
 DEFECTS = [
     ("commit order", "record-before-the-last-pages",
-     "the last pages are written after the manifest record", WTX,
-     "    TRY(flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
-     "    if (w->out_count > 1)\n        TRY(flush(t, w));\n    TRY(prewrite(t, p));\n"
+     "the last pages are written after the manifest record", COMMIT,
+     "    TRY(wtx_flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
+     "    if (w->out_count > 1)\n        TRY(wtx_flush(t, w));\n    TRY(prewrite(t, p));\n"
      "    if (bitset_grow", (POWER,)),
     ("commit order", "long-record-without-its-last-change",
-     "of more than 32 changes a record lacks the last", WTX,
+     "of more than 32 changes a record lacks the last", COMMIT,
      "        .change_count = w->change_count,",
      "        .change_count = w->change_count - (w->change_count > 32),", (POWER, MODEL)),
     ("commit order", "installed-before-the-record",
-     "readers see a commit whose record then fails", WTX,
+     "readers see a commit whose record then fails", COMMIT,
      "        rc = write_manifest(t, w);\n        if (rc == ELOQ_OK)",
      "        rc = write_manifest(t, w);\n        if (rc != ELOQ_NO_MEMORY)", (FAULT, POWER)),
     ("commit order", "places-are-not-given-back",
@@ -68,8 +69,8 @@ DEFECTS = [
      "    if (had)\n        falloc_give(&p->falloc, old);", (POWER,)),
     ("page recycling", "ids-of-an-aborted-write",
      "an aborted write does not give its page ids back", WTX,
-     "    give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count);\n    mem_free",
-     "    give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count / 2);\n    mem_free",
+     "    wtx_give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count);\n    mem_free",
+     "    wtx_give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count / 2);\n    mem_free",
      (FAULT, POWER)),
     ("manifest replay", "last-page-id-of-a-long-record",
      "replay leaves out the last change of a record of more than 16", REPLAY,

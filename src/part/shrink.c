@@ -132,6 +132,7 @@ static int cut_files(struct task *t, struct part *p, const struct io_names *name
     uint64_t last_bytes = pagefiles_offset(&p->files, end);
     int rc = ELOQ_OK;
 
+    ahead_hold(t, p);
     for (size_t i = 0; i < names->count && rc >= 0; i++) {
         struct file_name name = file_name_parse(names->names[i].name);
         if (name.kind != FILE_DATA || name.term != terms_get(&p->files.terms, name.id))
@@ -143,6 +144,8 @@ static int cut_files(struct task *t, struct part *p, const struct io_names *name
             rc = pagefiles_cut(t, &p->files, name.id, last_bytes);
         }
     }
+    p->ahead.places_ready = 0;
+    ahead_let_go(p);
     return MIN(rc, ELOQ_OK);
 }
 
@@ -154,11 +157,7 @@ static int shrink(struct task *t, struct part *p, const struct io_names *names)
         task_yield(t);
     TRY(prewrite(t, p));
     TRY(manifest_log_replace(t, p, p->current));
-    ahead_hold(t, p);
-    int rc = cut_files(t, p, names);
-    p->ahead.places_ready = 0;
-    ahead_let_go(p);
-    return rc;
+    return cut_files(t, p, names);
 }
 
 int part_shrink(struct task *t, struct part *p)

@@ -1,17 +1,15 @@
-/* part/wtx.c -- a write in the making: new pages, new mapping, commit or abort. */
-#include "part/wtx.h"
-
+/* part/wtx.c -- a write in the making: new pages, new mapping; or forgets it. */
 #include <string.h>
 
 #include "base/check.h"
 #include "page/page.h"
 #include "part/manifest_log.h"
 #include "part/prewrite.h"
+#include "part/wtx_private.h"
 
 #define INDEX_PAGES_MAX 1024 /* kept until the commit, at most */
 #define LEAVES_MAX 64        /* the same of data pages: of a large write others need not be near */
 #define FREE_STEP 256        /* mapping nodes between two yields */
-#define TERMS_MAX (UINT64_C(1) << 28)
 
 /* Room for one more item in an array of the write; false when memory is out. */
 static bool has_room(struct wtx *w, void *array, size_t count, size_t *capacity, size_t item)
@@ -171,8 +169,7 @@ static bool is_index(const uint8_t *page)
     return type == PAGE_INNER_INDEX || type == PAGE_LEAF_INDEX;
 }
 
-/* Writes the waiting pages. When that fails they are given up too: the write ends. */
-static int flush(struct task *t, struct wtx *w)
+int wtx_flush(struct task *t, struct wtx *w)
 {
     struct part *p = w->part;
 
@@ -236,7 +233,7 @@ int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page)
     add_change(w, id, place.n << 3 | MAPPING_TYPE_FILE_PAGE);
     page_seal(page, p->env->shape.page_bytes);
     w->out[w->out_count++] = (struct page_io){ .place = place, .data = page };
-    return w->out_count == p->env->write_batch_pages ? flush(t, w) : ELOQ_OK;
+    return w->out_count == p->env->write_batch_pages ? wtx_flush(t, w) : ELOQ_OK;
 }
 
 int wtx_free_page(struct task *t, struct wtx *w, struct page_id id)
@@ -319,77 +316,15 @@ void wtx_set_dict(struct wtx *w, struct dict *d)
     w->new_dict = dict_ref(d);
 }
 
-/* Appends a record with the changes and with entries for all files up to the one that the next page
- * goes to. */
-static int append_log(struct task *t, struct wtx *w, uint64_t terms_end)
-{
-    struct part *p = w->part;
-    uint64_t first = p->terms_listed;
-    uint64_t count = terms_end > first ? terms_end - first : 0;
-    struct term_entry *terms = mem_alloc(p->env->mem, MEM_OTHER, count * sizeof(*terms));
-    struct manifest_log log = {
-        .root = { w->root[TREE_MAIN], w->root[TREE_TTL] },
-        .changes = w->changes,
-        .change_count = w->change_count,
-        .terms = terms,
-        .term_count = count,
-    };
-
-    if (!terms)
-        return task_no_memory(t);
-    for (uint64_t i = 0; i < count; i++)
-        terms[i] = (struct term_entry){ first + i, terms_get(&p->files.terms, first + i) };
-    int rc = manifest_log_append(t, p, &log);
-    if (rc == ELOQ_OK)
-        p->terms_listed = MAX(first, terms_end);
-    mem_free(p->env->mem, terms);
-    return rc;
-}
-
-/* The commit point. */
-static int write_manifest(struct task *t, struct wtx *w)
-{
-    struct part *p = w->part;
-    uint64_t terms_end = (p->falloc.next >> p->files.shift) + 1;
-    uint64_t term_count = terms_end > p->terms_listed ? terms_end - p->terms_listed : 0;
-    bool is_empty = w->root[TREE_MAIN].n == NO_PAGE && w->root[TREE_TTL].n == NO_PAGE
-                    && w->edit.map.mapped_count == 0;
-
-    if (terms_end > TERMS_MAX)
-        return part_fail(t, p, ELOQ_NO_SPACE, "partition has too many data files");
-    if (is_empty || w->emptied || w->new_dict
-        || manifest_log_must_replace(p, w->change_count, term_count))
-        return manifest_log_replace(t, p, w->next);
-    return append_log(t, w, terms_end);
-}
-
-/* Steps (a) and (b). */
-static int make_pages_durable(struct task *t, struct wtx *w)
-{
-    struct part *p = w->part;
-
-    TRY(flush(t, w));
-    TRY(prewrite(t, p));
-    if (bitset_grow(&p->free_ids, w->edit.map.page_count) < 0)
-        return task_no_memory(t);
-    w->next->map = w->edit.map;
-    w->next->root[TREE_MAIN] = w->root[TREE_MAIN];
-    w->next->root[TREE_TTL] = w->root[TREE_TTL];
-    w->next->dict = dict_ref(wtx_dict(w));
-
-    return part_sync_pages(t, p);
-}
-
-/* Those of `ids` that `map` does not use can be used by the next write. */
-static void give_ids(struct part *p, const struct mapping *map, const struct page_id *ids,
-                     size_t count)
+void wtx_give_ids(struct part *p, const struct mapping *map, const struct page_id *ids,
+                  size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (ids[i].n < map->page_count && mapping_value(map, ids[i]) == MAPPING_FREE)
             bitset_add(&p->free_ids, ids[i].n);
 }
 
-static void free_arrays(struct wtx *w)
+void wtx_free_arrays(struct wtx *w)
 {
     struct mem *m = w->part->env->mem;
 
@@ -402,96 +337,6 @@ static void free_arrays(struct wtx *w)
     mem_free(m, w->leaves);
     dict_unref(w->new_dict);
     *w = (struct wtx){ 0 };
-}
-
-/* Those that the new mapping does not use are given afterwards; that needs no memory. */
-static void forget_ids(struct part *p, uint32_t page_count)
-{
-    if (page_count == 0)
-        bitset_free(&p->free_ids);
-    for (uint64_t id = 0; (id = bitset_next(&p->free_ids, id)) != BITSET_NONE;)
-        bitset_remove(&p->free_ids, id);
-}
-
-/* Which data files hold what, from now on. */
-static void count_usage(struct wtx *w)
-{
-    struct usage *u = &w->part->usage;
-
-    for (size_t i = 0; i < w->change_count; i++)
-        if (w->changes[i].value != MAPPING_FREE)
-            usage_add(u, file_page(w->changes[i].value >> 3), page_id(w->changes[i].id));
-    for (size_t i = 0; w->freed && i < w->freed->count; i++)
-        usage_dead(u, w->freed->places[i].place);
-}
-
-/* Step (d). Neither fails nor suspends. */
-static void publish(struct wtx *w)
-{
-    struct part *p = w->part;
-
-    if (p->falloc.append)
-        count_usage(w);
-    if (w->emptied)
-        forget_ids(p, w->edit.map.page_count);
-    /* Before the install: it drops those whose place is garbage already. */
-    for (size_t i = 0; i < w->index_page_count; i++)
-        page_cache_insert(p->env->cache, p, w->index_pages[i].place, w->index_pages[i].data);
-    for (size_t i = 0; i < w->leaf_count; i++) {
-        const struct page_io *leaf = &w->leaves[i];
-        if (!leaf_cache_offer(p->env->leaves, &p->leaves, leaf->place, leaf->data))
-            pagepool_put(p->env->pool, leaf->data);
-    }
-    part_install(p, w->next, w->edit.replaced, w->freed);
-    give_ids(p, &p->current->map, w->ids_taken, w->ids_taken_count);
-    give_ids(p, &p->current->map, w->ids_freed, w->ids_freed_count);
-    snapshot_unref(w->base);
-    expiry_committed(p, w->least_expiry);
-    p->env->keys_expired += w->expired;
-    if (w->new_dict)
-        training_stored(p);
-    p->tail_dropped = false;
-    p->wants_removal &= p->current->map.mapped_count == 0;
-    p->env->commits++;
-    ahead_committed(p, w->change_count);
-    free_arrays(w);
-}
-
-int wtx_commit(struct task *t, struct wtx *w)
-{
-    struct part *p = w->part;
-    struct snapshot *base = w->base;
-
-    w->changed |= w->root[TREE_MAIN].n != base->root[TREE_MAIN].n
-                  || w->root[TREE_TTL].n != base->root[TREE_TTL].n;
-    if (!w->changed) {
-        /* "Nothing to do" is an answer about the state that was found: it is to last as well. */
-        int rc = p->manifest_end > 0 ? prewrite(t, p) : ELOQ_OK;
-        wtx_abort(t, w);
-        return rc;
-    }
-    int rc = make_pages_durable(t, w);
-    if (rc == ELOQ_OK) {
-        cut_enter(t, p);
-        rc = write_manifest(t, w);
-        if (rc == ELOQ_OK) /* nothing has suspended since the commit point */
-            publish(w);
-        cut_leave(p);
-    }
-    if (rc == ELOQ_OK)
-        return ELOQ_OK;
-    p->env->commit_failures++;
-    wtx_abort(t, w);
-    if (p->unknown && !p->broken) {
-        /* The repair may fail in its own words; the caller gets those of the first failure. */
-        struct arena_mark mark = arena_mark(&t->arena);
-        struct err *first = arena_copy(&t->arena, &t->err, sizeof(t->err));
-        manifest_log_repair(t, p);
-        if (first)
-            t->err = *first;
-        arena_reset(&t->arena, mark);
-    }
-    return rc;
 }
 
 /* The places go back at once even when the manifest is in doubt: nobody takes one before it is
@@ -513,9 +358,9 @@ void wtx_abort(struct task *t, struct wtx *w)
         falloc_give(&p->falloc, w->places_taken[i]);
     if (p->falloc.append)
         p->falloc.next = w->falloc_next_before;
-    give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count);
+    wtx_give_ids(p, &w->base->map, w->ids_taken, w->ids_taken_count);
     mem_free(env->mem, w->freed);
     snapshot_free(w->next);
     snapshot_unref(w->base);
-    free_arrays(w);
+    wtx_free_arrays(w);
 }
