@@ -72,7 +72,8 @@ static eloq_store *open_one(const struct store *store, uint32_t number)
     options.format.data_append_mode = store->is_append ? 1 : ELOQ_ZERO;
     options.format.data_file_size = file_bytes(config);
     options.memory_bytes = config->cache;
-    options.buffer_pool_size = config->cache / 2;
+    options.buffer_pool_size = config->cache / 8;
+    options.data_cache_bytes = config->cache / 2;
     options.root_meta_cache_size = config->cache / 4;
     options.host_driven = store->is_hosted;
     options.shards = !store->is_hosted && config->partitions > 1 ? 2 : 1;

@@ -194,7 +194,7 @@ typedef struct eloq_options {
     uint64_t buffer_pool_size;      /* bytes of index pages a shard; default 32 MiB */
     uint64_t root_meta_cache_size;  /* bytes of loaded partitions; default 1 GiB */
     uint64_t data_cache_bytes;      /* bytes of data pages kept in memory; default 256 MiB; at
-                                       most a quarter of memory_bytes is used; 1 = none */
+                                       most half of memory_bytes is used; 1 = none */
     uint64_t memory_bytes;          /* bounds everything; default 1 GiB; at least 8 MiB + 1
                                        MiB a shard */
     uint64_t write_merge_entries;   /* most entries one commit merges; default 100000 */

@@ -34,6 +34,12 @@ static int read_waiting(eloq_store *store, enum request_kind kind, eloq_part par
 
 int eloq_get(eloq_store *store, eloq_part part, eloq_slice key, eloq_record *ret)
 {
+    if (ret && store && arguments_part(store, part) == ELOQ_OK
+        && arguments_slice(key, "key") == ELOQ_OK) {
+        int rc = store_get_here(store, store_shard_of(store, part.partition), part, key, ret);
+        if (rc != ELOQ_FETCH)
+            return rc;
+    }
     return read_waiting(store, REQUEST_GET, part, key, ret);
 }
 

@@ -50,7 +50,7 @@ int budget_make(const eloq_options *options, bool in_memory, struct budget *ret,
 
     *ret = (struct budget){
         .cache_bytes = MIN(options->buffer_pool_size, share / 2),
-        .leaf_bytes = MIN(options->data_cache_bytes / options->shards, share / 4),
+        .leaf_bytes = MIN(options->data_cache_bytes / options->shards, share / 2),
         .pool_bytes = share / 32,
         .part_bytes = MIN(options->root_meta_cache_size / options->shards, share / 4),
         .value_bytes = MIN(VALUE_BYTES_MAX, options->memory_bytes / 4),

@@ -52,6 +52,17 @@ static void refuse_job(struct job *job)
     request_finish(r, ELOQ_NO_MEMORY, &e);
 }
 
+/* Most reads of what is in memory need no task. */
+static bool is_answered_at_once(struct shard *s, struct request *r)
+{
+    if (r->kind != REQUEST_GET)
+        return false;
+    int rc = run_get_hot(s, r->ask.part, r->ask.key, &request_op(r)->record);
+    if (rc != ELOQ_FETCH)
+        request_finish_at_once(r, rc);
+    return rc != ELOQ_FETCH;
+}
+
 void dispatch(struct shard *s, struct request *r)
 {
     switch (r->kind) {
@@ -71,6 +82,8 @@ void dispatch(struct shard *s, struct request *r)
         stats_run(s, r);
         break;
     default:
+        if (is_answered_at_once(s, r))
+            break;
         r->ask.job.run = run_job;
         r->ask.job.refuse = refuse_job;
         shard_start(s, &r->ask.job);

@@ -119,6 +119,7 @@ static void close_all(struct task *t, struct shard *s)
         part_table_deinit(t, &s->parts);
         page_cache_deinit(&s->cache);
         leaf_cache_deinit(&s->leaves);
+        mem_free(&s->store->mem, s->hot_scratch);
         fdcache_deinit(&s->fds);
         dict_context_deinit(&s->dicts);
         pagepool_deinit(&s->pool);

@@ -81,6 +81,12 @@ static void tell_slow(struct shard *s, const struct request *r, uint64_t now_ns,
                 status_labels[status_index(rc)]);
 }
 
+void measure_answer(struct shard *s, enum request_kind kind, int rc, uint64_t took_ns)
+{
+    s->measure.answers[kind][status_index(rc)]++;
+    histogram_add(&s->measure.latency[kind], took_ns / 1000);
+}
+
 void measure_end(struct shard *s, const struct request *r, int rc)
 {
     struct measure *m = &s->measure;
@@ -89,8 +95,7 @@ void measure_end(struct shard *s, const struct request *r, int rc)
         return;
     uint64_t now_ns = clock_mono_ns(&s->store->clock);
     uint64_t took_ns = now_ns - MIN(r->ask.submitted_ns, now_ns);
-    m->answers[r->kind][status_index(rc)]++;
-    histogram_add(&m->latency[r->kind], took_ns / 1000);
+    measure_answer(s, r->kind, rc, took_ns);
     if (m->slow_ns != 0 && took_ns >= m->slow_ns)
         tell_slow(s, r, now_ns, rc);
 }

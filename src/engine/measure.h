@@ -25,6 +25,8 @@ struct measure {
 void measure_submit(const struct eloq_store *store, struct request *r);
 /* Its task has come to it. Only the first time counts. */
 void measure_begin(struct task *t, struct request *r);
+/* One that was answered at once, without a request: how long it took. */
+void measure_answer(struct shard *s, enum request_kind kind, int rc, uint64_t took_ns);
 /* Before its answer takes the place of what was asked. */
 void measure_end(struct shard *s, const struct request *r, int rc);
 

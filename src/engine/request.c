@@ -21,7 +21,7 @@ struct request *request_init(eloq_op *op, enum request_kind kind, eloq_part part
     return r;
 }
 
-void request_finish(struct request *r, int rc, const struct err *e)
+static void finish(struct request *r, int rc, const struct err *e)
 {
     struct shard *s = r->ask.shard;
 
@@ -41,7 +41,19 @@ void request_finish(struct request *r, int rc, const struct err *e)
         err_clear(&r->err);
     }
     shard_finished(s, r);
+}
+
+void request_finish(struct request *r, int rc, const struct err *e)
+{
+    struct shard *s = r->ask.shard; /* it is overwritten */
+
+    finish(r, rc, e);
     memory_freed(s);
+}
+
+void request_finish_at_once(struct request *r, int rc)
+{
+    finish(r, rc, NULL);
 }
 
 void request_call_done(struct request *r)

@@ -149,6 +149,8 @@ static inline bool request_spans(const struct request *r)
 struct request *request_init(eloq_op *op, enum request_kind kind, eloq_part part);
 /* Answers it: the last thing its task does with it. `e` is read when rc < 0. */
 void request_finish(struct request *r, int rc, const struct err *e);
+/* The same of one that held no memory, with a status >= 0. */
+void request_finish_at_once(struct request *r, int rc);
 /* On the thread that runs done: delivers, then calls done, which may free the op. */
 void request_call_done(struct request *r);
 

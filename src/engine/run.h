@@ -5,6 +5,8 @@
 
 /* Each answers the request's status; a failure's words are in t->err. */
 int run_get(struct task *t, struct shard *s, struct request *r);
+/* On any stack: ELOQ_OK or ELOQ_NOT_FOUND from what is in memory; ELOQ_FETCH: run_get can tell. */
+int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *record);
 int run_get_many(struct task *t, struct shard *s, struct request *r);
 int run_floor(struct task *t, struct shard *s, struct request *r);
 int run_fetch(struct task *t, struct shard *s, struct request *r);

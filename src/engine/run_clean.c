@@ -9,7 +9,7 @@
 #define KEYS_FIRST 64u
 #define KEYS_MOST 1024u
 #define PAIRS_MOST 8192u /* of a batch, as soon as it is known how many keys make so many */
-#define LEASE_MS 60000u   /* the next batch comes before that */
+#define LEASE_MS 60000u  /* the next batch comes before that */
 
 /* Keys of one batch at most: fewer where the longest ones would take more than a small part of the
  * memory. */

@@ -68,13 +68,14 @@ static void *key_buffer(void *user, uint64_t size)
     return buffer_room(target->mem, &target->record->key, size);
 }
 
-static void target_init(struct target *target, struct shard *s, eloq_record *record)
+static void target_init(struct target *target, struct shard *s, eloq_record *record,
+                        uint64_t now_ms)
 {
     *target = (struct target){ .mem = &s->store->mem, .record = record };
     target->sink = (struct tree_sink){ .value_buffer = value_buffer,
                                        .key_buffer = key_buffer,
                                        .user = target,
-                                       .now_ms = shard_hide_ms(s) };
+                                       .now_ms = now_ms };
 }
 
 static void target_done(struct target *target)
@@ -91,11 +92,35 @@ static int get(struct task *t, struct shard *s, struct snapshot *snapshot, eloq_
 {
     struct target target;
 
-    target_init(&target, s, record);
+    target_init(&target, s, record, shard_hide_ms(s));
     int rc = tree_get(t, snapshot, key, &target.sink);
     if (rc == ELOQ_OK)
         target_done(&target);
     return rc;
+}
+
+int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *record)
+{
+    struct target target;
+
+    if (!s->parts_ready)
+        return ELOQ_FETCH;
+    struct part *p = part_table_peek(&s->parts, part.table, part.partition);
+    if (!p)
+        return ELOQ_FETCH;
+    if (!s->hot_scratch)
+        s->hot_scratch =
+            mem_alloc(&s->store->mem, MEM_OTHER, TREE_HOT_PAGES * (size_t)s->env.shape.page_bytes);
+    if (!s->hot_scratch)
+        return ELOQ_FETCH;
+    target_init(&target, s, record, 0); /* the clock is asked only if the pair expires at all */
+    int rc = tree_get_hot(p->current, key, &target.sink, s->hot_scratch);
+    if (rc != ELOQ_OK)
+        return rc;
+    if (target.sink.expire_at != 0 && target.sink.expire_at <= shard_hide_ms(s))
+        return ELOQ_NOT_FOUND;
+    target_done(&target);
+    return ELOQ_OK;
 }
 
 int run_get(struct task *t, struct shard *s, struct request *r)
@@ -118,7 +143,7 @@ int run_floor(struct task *t, struct shard *s, struct request *r)
     int rc = begin(t, s, r->ask.part, &reading);
     if (rc != ELOQ_OK)
         return rc;
-    target_init(&target, s, &request_op(r)->record);
+    target_init(&target, s, &request_op(r)->record, shard_hide_ms(s));
     rc = tree_floor(t, reading.snapshot, r->ask.key, &target.sink);
     if (rc == ELOQ_OK) {
         target_done(&target);

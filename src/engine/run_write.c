@@ -16,7 +16,8 @@ struct merge {
     struct tree_op *scratch;
     size_t count; /* operations */
     bool only_deletes;
-    bool writable; /* after a failure: the partition can still be written */
+    bool writable; /* after a failure: the partition can still be written, or repaired when there is
+                      memory */
 };
 
 static int commit_part(struct task *t, struct merge *m, struct part *p)
@@ -41,7 +42,7 @@ static int commit_once(struct task *t, struct merge *m)
     if (rc != ELOQ_OK)
         return rc == ELOQ_NOT_FOUND ? ELOQ_OK : rc; /* nothing to delete from */
     rc = commit_part(t, m, p);
-    m->writable = !p->unknown && !p->broken;
+    m->writable = !p->broken && (!p->unknown || rc == ELOQ_NO_MEMORY);
     if (rc == ELOQ_OK && ahead_wanted(p))
         filler_start(m->shard, p);
     part_table_release(parts, p);

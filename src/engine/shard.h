@@ -36,6 +36,7 @@ struct shard {
     struct pagepool pool;
     struct page_cache cache;
     struct leaf_cache leaves;
+    uint8_t *hot_scratch; /* of tree_get_hot; NULL until its first use */
     struct fdcache fds;
     struct dict_context dicts;
     struct part_env env;

@@ -83,6 +83,10 @@ int store_host_open(eloq_store *store, struct err *e);
 /* One round of each shard. */
 void store_host_step(eloq_store *store, uint64_t wait_ns);
 int store_run(eloq_store *store, int wait_ms);
+/* A waiting get of a host-driven store, answered from memory: ELOQ_OK, ELOQ_NOT_FOUND, or
+ * ELOQ_FETCH: ask by store_call. */
+int store_get_here(eloq_store *store, unsigned shard, eloq_part part, eloq_slice key,
+                   eloq_record *record);
 int store_fd(eloq_store *store);
 int store_next_ms(eloq_store *store);
 void store_host_close(eloq_store *store);

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "engine/run.h"
 #include "engine/store.h"
 
 int store_check_thread(const eloq_store *store)
@@ -50,6 +51,23 @@ int store_host_open(eloq_store *store, struct err *e)
         }
     }
     return ELOQ_OK;
+}
+
+int store_get_here(eloq_store *store, unsigned shard, eloq_part part, eloq_slice key,
+                   eloq_record *record)
+{
+    struct shard *s = &store->shards[shard];
+
+    if (!store->options.host_driven || shard_current()
+        || !pthread_equal(store->owner, pthread_self()) || atomic_load(&store->state) != STORE_OPEN)
+        return ELOQ_FETCH;
+    uint64_t begin_ns = clock_mono_ns(&store->clock);
+    int rc = run_get_hot(s, part, key, record);
+    if (rc == ELOQ_FETCH)
+        return rc;
+    s->counts.requests++;
+    measure_answer(s, REQUEST_GET, rc, clock_mono_ns(&store->clock) - begin_ns);
+    return rc;
 }
 
 static bool is_idle(const eloq_store *store)

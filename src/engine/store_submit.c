@@ -58,11 +58,12 @@ static int drive(eloq_store *store, unsigned shard, eloq_op *op, struct waiter *
 {
     int rc;
 
+    inbox_awake(&store->shards[shard].inbox); /* it is about to look: no need to wake it */
     while ((rc = push(store, shard, op, false)) == ELOQ_BUSY)
         store_host_step(store, UINT64_MAX);
     if (rc != ELOQ_OK)
         return refused(store, rc);
-    while (!atomic_load_explicit(&w->done, memory_order_relaxed))
+    while (!waiter_is_done(w))
         store_host_step(store, UINT64_MAX);
     shard_rest(&store->shards[0]);
     return ELOQ_OK;

@@ -53,11 +53,16 @@ static inline bool regions_ascends(const uint8_t *previous, uint32_t previous_si
     return order > 0 || (order == 0 && key->fresh_size > rest);
 }
 
-/* Nearly all varints in a page are one byte. */
+/* Nearly all varints in a page are one byte or two. */
 static inline bool regions_v32(struct reader *r, uint32_t *ret)
 {
     if (likely(r->pos < r->end && *r->pos < 0x80)) {
         *ret = *r->pos++;
+        return true;
+    }
+    if (likely(r->end - r->pos >= 2 && r->pos[1] < 0x80 && r->pos[1] != 0)) {
+        *ret = (*r->pos & 0x7fu) | (uint32_t)r->pos[1] << 7;
+        r->pos += 2;
         return true;
     }
     return reader_v32(r, ret);

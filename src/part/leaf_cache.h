@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "file/pagefiles.h"
+#include "page/leaf.h"
 #include "page/pagepool.h"
 
 /* Pages of one partition; in the partition. */
@@ -23,15 +24,18 @@ struct leaf_owner {
     struct list pages;
 };
 
+/* What a read needs comes first, in one line of the processor's cache. */
 struct leaf_page {
-    struct list queue;    /* small or main */
-    struct list siblings; /* of the same owner */
     const struct leaf_owner *owner;
     struct file_page place;
     uint8_t *data;
-    uint32_t pins;
-    uint8_t uses; /* since it was last looked at for eviction */
+    struct leaf leaf; /* data opened, if is_open */
+    bool is_open;
     bool is_main;
+    uint8_t uses; /* since it was last looked at for eviction */
+    uint32_t pins;
+    struct list queue;    /* small or main */
+    struct list siblings; /* of the same owner */
 };
 
 struct leaf_cache {

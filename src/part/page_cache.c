@@ -212,6 +212,20 @@ int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files
     return ELOQ_OK;
 }
 
+const uint8_t *page_cache_peek(struct page_cache *c, const void *owner, struct file_page place)
+{
+    struct cached_page *p = find(c, owner, place);
+
+    if (!p || !p->loaded)
+        return NULL;
+    c->hits++;
+    if (p->pins == 0) {
+        list_remove(&p->lru);
+        list_push_back(&c->lru, &p->lru);
+    }
+    return p->data;
+}
+
 void page_cache_unpin(struct page_cache *c, struct cached_page *p)
 {
     CHECK(p->loaded);

@@ -40,6 +40,8 @@ void page_cache_deinit(struct page_cache *c); /* drops everything; nothing may b
  */
 int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files, const void *owner,
                    struct file_page place, struct cached_page **ret);
+/* The content if it is in memory, for the time until the next suspension; else NULL. */
+const uint8_t *page_cache_peek(struct page_cache *c, const void *owner, struct file_page place);
 void page_cache_unpin(struct page_cache *c, struct cached_page *p);
 /* Puts a page that was just written; takes `data` (from the pool) in any case. Evicts; if there is
  * no room the page is simply not kept. If somebody has read it meanwhile, that one stays. */

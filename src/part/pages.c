@@ -36,6 +36,13 @@ static int find_place(struct task *t, struct snapshot *s, struct page_id id, str
     return pages_fail(t, s, id, "a page that does not exist is referred to");
 }
 
+static bool is_index(const uint8_t *data)
+{
+    enum page_type type = page_type(data);
+
+    return type == PAGE_INNER_INDEX || type == PAGE_LEAF_INDEX;
+}
+
 int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id, struct cached_page **ret)
 {
     struct part *p = s->part;
@@ -45,8 +52,7 @@ int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id, struc
 
     TRY(find_place(t, s, id, &place));
     TRY(page_cache_pin(t, cache, &p->files, p, place, &page));
-    enum page_type type = page_type(page->data);
-    if (type != PAGE_INNER_INDEX && type != PAGE_LEAF_INDEX) {
+    if (!is_index(page->data)) {
         page_cache_unpin(cache, page);
         return pages_fail(t, s, id, "not an index page");
     }
@@ -54,10 +60,20 @@ int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id, struc
     return ELOQ_OK;
 }
 
+const uint8_t *pages_peek_index(struct snapshot *s, struct page_id id)
+{
+    struct part *p = s->part;
+    struct file_page place;
+    const uint8_t *data =
+        mapping_get(&s->map, id, &place) ? page_cache_peek(p->env->cache, p, place) : NULL;
+
+    return data && is_index(data) ? data : NULL;
+}
+
 int pages_copy_index(struct task *t, struct snapshot *s, struct page_id id, uint8_t *data)
 {
     struct page_cache *cache = s->part->env->cache;
-    struct cached_page *page;
+    struct cached_page *page = NULL;
 
     TRY(pages_pin_index(t, s, id, &page));
     memcpy(data, page->data, s->part->env->shape.page_bytes);

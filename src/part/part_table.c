@@ -204,6 +204,20 @@ int part_table_acquire(struct task *t, struct part_table *tab, const char *table
     return rc;
 }
 
+struct part *part_table_peek(struct part_table *tab, const char *table, uint32_t partition)
+{
+    struct part_slot *slot = find_slot(tab, table, partition);
+
+    if (!slot || !slot->part || slot->flight.busy || is_blank(slot->part))
+        return NULL;
+    struct part *p = slot->part;
+    if (!list_empty(&p->lru)) {
+        list_remove(&p->lru);
+        list_push_back(&tab->lru, &p->lru);
+    }
+    return p;
+}
+
 void part_table_release(struct part_table *tab, struct part *p)
 {
     CHECK(p->refs > 0);

@@ -7,15 +7,28 @@
 #include "page/index.h"
 #include "tree/buffers.h"
 
-int descent_init(struct task *t, struct descent *d, uint32_t page_bytes)
+static void begin(struct descent *d)
 {
-    memset(d, 0, sizeof(*d));
-    uint8_t *memory = arena_alloc(&t->arena, 4 * (size_t)page_bytes);
-    if (!memory)
-        return task_no_memory(t);
+    d->depth = 0;
+    d->leaf = page_id(NO_PAGE);
+    d->lower = d->upper = eloq_bytes(NULL, 0);
+}
+
+void descent_init_in(struct descent *d, uint8_t *memory, uint32_t page_bytes)
+{
     d->scratch = memory;
     d->lower_bytes = memory + 2 * (size_t)page_bytes;
     d->upper_bytes = memory + 3 * (size_t)page_bytes;
+    begin(d);
+}
+
+int descent_init(struct task *t, struct descent *d, uint32_t page_bytes)
+{
+    uint8_t *memory = arena_alloc(&t->arena, DESCENT_PAGES * (size_t)page_bytes);
+
+    if (!memory)
+        return task_no_memory(t);
+    descent_init_in(d, memory, page_bytes);
     return ELOQ_OK;
 }
 
@@ -45,26 +58,35 @@ static bool narrow(struct descent *d, const struct index_found *found)
     return true;
 }
 
-/* Searches index page `id`. With `to_leaf` unset, a page above the leaves is left alone. */
+/* Searches an index page. With `to_leaf` unset, a page above the leaves is left alone. ELOQ_OK or
+ * ELOQ_CORRUPTED. */
+static int search_page(struct descent *d, const uint8_t *page, uint32_t page_bytes, eloq_slice key,
+                       bool below, bool to_leaf, struct page_id *ret_child, bool *ret_above_leaves)
+{
+    struct index index;
+    struct index_found found;
+
+    TRY(index_open(&index, page, page_bytes));
+    *ret_above_leaves = index.above_leaves;
+    if (!to_leaf && index.above_leaves)
+        return ELOQ_OK;
+    TRY(index_seek(&index, key, below, d->scratch, &found));
+    if (!narrow(d, &found))
+        return ELOQ_CORRUPTED;
+    *ret_child = found.child;
+    return ELOQ_OK;
+}
+
 static int search(struct task *t, struct snapshot *s, struct descent *d, struct page_id id,
                   eloq_slice key, bool below, bool to_leaf, struct page_id *ret_child,
                   bool *ret_above_leaves)
 {
     const struct part_env *env = s->part->env;
     struct cached_page *page;
+
     TRY(pages_pin_index(t, s, id, &page));
-    struct index index;
-    struct index_found found;
-    int rc = index_open(&index, page->data, env->shape.page_bytes);
-    if (rc == ELOQ_OK)
-        *ret_above_leaves = index.above_leaves;
-    if (rc == ELOQ_OK && (to_leaf || !index.above_leaves)) {
-        rc = index_seek(&index, key, below, d->scratch, &found);
-        if (rc == ELOQ_OK && !narrow(d, &found))
-            rc = ELOQ_CORRUPTED;
-        if (rc == ELOQ_OK)
-            *ret_child = found.child;
-    }
+    int rc = search_page(d, page->data, env->shape.page_bytes, key, below, to_leaf, ret_child,
+                         ret_above_leaves);
     page_cache_unpin(env->cache, page);
     return rc < 0 ? pages_fail(t, s, id, "malformed index page, or out of its parent's bounds")
                   : ELOQ_OK;
@@ -105,9 +127,7 @@ static int walk(struct task *t, struct snapshot *s, struct page_id root, eloq_sl
     bool above_leaves = false;
     struct page_id id = root;
 
-    d->depth = 0;
-    d->leaf = page_id(NO_PAGE);
-    d->lower = d->upper = eloq_bytes(NULL, 0);
+    begin(d);
     while (!above_leaves) {
         struct page_id child = page_id(NO_PAGE);
         int rc = step(t, s, d, id, key, below, to_leaf, &child, &above_leaves);
@@ -125,32 +145,75 @@ int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice 
     return walk(t, s, root, key, below, true, d);
 }
 
+bool descend_in_memory(struct snapshot *s, struct page_id root, eloq_slice key, struct descent *d)
+{
+    bool above_leaves = false;
+    struct page_id id = root;
+
+    begin(d);
+    while (!above_leaves) {
+        struct page_id child = page_id(NO_PAGE);
+        const uint8_t *page = d->depth < TREE_DEPTH_MAX ? pages_peek_index(s, id) : NULL;
+        if (!page
+            || search_page(d, page, s->part->env->shape.page_bytes, key, false, true, &child,
+                           &above_leaves)
+                   < 0)
+            return false;
+        d->path[d->depth++] = id;
+        id = child;
+    }
+    d->leaf = id;
+    return true;
+}
+
 int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key,
                   bool below, struct descent *d)
 {
     return walk(t, s, root, key, below, false, d);
 }
 
-static int open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
-                     eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
+/* What is wrong with an opened data page, or NULL. */
+static const char *check_bounds(const struct leaf *leaf, eloq_slice lower, eloq_slice upper,
+                                uint8_t *key_buffer)
 {
-    if (leaf_open(ret, page, s->part->env->shape.page_bytes) < 0)
-        return pages_fail(t, s, id, "malformed data page");
     struct leaf_cursor c;
-    leaf_cursor_init(&c, ret, key_buffer);
+
+    leaf_cursor_init(&c, leaf, key_buffer);
     if (leaf_next(&c) != ELOQ_OK)
-        return pages_fail(t, s, id, "malformed data page");
+        return "malformed data page";
     eloq_slice first = c.entry.key;
     if (slice_compare(first, lower) < 0 || (upper.size != 0 && slice_compare(first, upper) >= 0))
-        return pages_fail(t, s, id, "data page out of its parent's bounds");
-    return ELOQ_OK;
+        return "data page out of its parent's bounds";
+    return NULL;
 }
 
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
                       eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
 {
-    int rc = open_leaf(t, s, id, page, lower, upper, key_buffer, ret);
-    return descend_damage(t, rc, lower, upper);
+    const char *fault = leaf_open(ret, page, s->part->env->shape.page_bytes) < 0
+                            ? "malformed data page"
+                            : check_bounds(ret, lower, upper, key_buffer);
+
+    return fault ? descend_damage(t, pages_fail(t, s, id, fault), lower, upper) : ELOQ_OK;
+}
+
+struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, struct leaf *ret)
+{
+    struct leaf_page *page = pages_pin_leaf(s, d->leaf);
+
+    if (!page)
+        return NULL;
+    __builtin_prefetch(page->data); /* what is looked at first, all at once */
+    __builtin_prefetch(page->data + page->leaf.entries_end);
+    __builtin_prefetch(page->data + page->leaf.entries_end / 2);
+    if (!page->is_open)
+        page->is_open =
+            leaf_open(&page->leaf, page->data, s->part->env->shape.page_bytes) == ELOQ_OK;
+    *ret = page->leaf;
+    if (page->is_open && !check_bounds(ret, d->lower, d->upper, d->scratch))
+        return page;
+    leaf_cache_unpin(page);
+    return NULL;
 }
 
 int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,

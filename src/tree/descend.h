@@ -17,15 +17,21 @@ struct descent {
     uint8_t *lower_bytes, *upper_bytes;
 };
 
-/* Memory for any number of descents, from the task's arena (4 pages). ELOQ_OK or ELOQ_NO_MEMORY. */
+/* Memory for any number of descents, from the task's arena. ELOQ_OK or ELOQ_NO_MEMORY. */
 int descent_init(struct task *t, struct descent *d, uint32_t page_bytes);
+/* The same in DESCENT_PAGES pages of the caller's memory. */
+#define DESCENT_PAGES 4
+void descent_init_in(struct descent *d, uint8_t *memory, uint32_t page_bytes);
 
 /* To the leaf that holds `key` (or, if `below`, the keys just below it; an empty key then means the
  * last leaf). root is not NO_PAGE; `key` is not memory of `d`. ELOQ_OK, or a failure: an index page
  * that is malformed, out of its parent's bounds, too deep or met twice is ELOQ_CORRUPTED. */
 int descend(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key, bool below,
             struct descent *d);
-/* The same, but ends at the index page above the leaves: path[depth - 1]. */
+/* The same with the pages that are in memory, without a task. False: some are not, or something is
+ * wrong; descend() tells. */
+bool descend_in_memory(struct snapshot *s, struct page_id root, eloq_slice key, struct descent *d);
+/* As descend(), but ends at the index page above the leaves: path[depth - 1]. */
 int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_slice key,
                   bool below, struct descent *d);
 
@@ -50,6 +56,9 @@ int descend_hold_leaf(struct task *t, struct snapshot *s, const struct descent *
                       struct held_leaf *h, struct leaf *ret);
 /* Fine if nothing is held. */
 void descend_let_go(struct snapshot *s, struct held_leaf *h);
+/* d->leaf opened, pinned (leaf_cache_unpin), if it is in memory and nothing is wrong with it; else
+ * NULL. Uses d->scratch. */
+struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, struct leaf *ret);
 /* Reads d->leaf into `page` and opens it. At most one device read. Uses d->scratch. */
 int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,
                       struct leaf *ret);

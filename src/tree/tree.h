@@ -18,6 +18,10 @@ struct tree_sink {
 
 /* ELOQ_OK, ELOQ_NOT_FOUND or a failure. */
 int tree_get(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
+/* The same from what is in memory, without a task: ELOQ_OK, ELOQ_NOT_FOUND, or ELOQ_FETCH when that
+ * is not enough or something is wrong, which tree_get tells. scratch: TREE_HOT_PAGES pages. */
+#define TREE_HOT_PAGES 5
+int tree_get_hot(struct snapshot *s, eloq_slice key, struct tree_sink *sink, uint8_t *scratch);
 /* The greatest visible key <= key, whatever lies between. */
 int tree_floor(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
 
