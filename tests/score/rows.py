@@ -54,12 +54,13 @@ def program(row, command, share=1.0, also=()):
 
 # The longest first: two run at a time.
 program(4, "python3 {source}/scripts/mutate-flushes.py")
-program(1, "tests/sim/power_test --seed {seed} --cases {cases}", also=[2])
-program(1, "tests/sim/archive_test --seed {seed} --scripts 6", share=0.1)
+program(1, "tests/sim/power_test --seed {seed} --cases {cases}", also=[2, 14])
+program(1, "tests/sim/archive_test --seed {seed} --scripts 6", share=0.1, also=[14])
 program(5, "tests/sim/fault_test --seed {seed} --scripts 30", also=[6])
 program(7, "tests/sim/memory_fault_test --seed {seed} --scripts 30")
-program(12, "tests/model/model_test --seed {seed} --steps 250 " + DECODER, share=0.5)
-program(12, "tests/model/model_test --seed {seed} --steps 250 --append " + DECODER, share=0.5)
+program(12, "tests/model/array_test --seed {seed} --cases {cases}")
+program(12, "tests/model/model_test --seed {seed} --steps 100 " + DECODER, share=0)
+program(12, "tests/model/model_test --seed {seed} --steps 100 --append " + DECODER, share=0)
 program(15, "tests/stress/churn_test --seed {seed} --seconds {cases}")
 program(3, "tests/crash/kill_test --seed {seed} --rounds {cases}", share=0.5)
 program(3, "tests/crash/kill_test --seed {seed} --rounds {cases} --append", share=0.5)
