@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
@@ -380,8 +381,10 @@ int main(int argc, char **argv)
     sim_args.scripts = 6;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     sim_args_row(1, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

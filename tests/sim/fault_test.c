@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
@@ -449,9 +450,11 @@ int main(int argc, char **argv)
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     printf("%llu failures answered\n", (unsigned long long)struck);
     sim_args_row(5, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
@@ -215,8 +216,10 @@ int main(int argc, char **argv)
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     sim_args_row(7, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

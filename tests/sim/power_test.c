@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
@@ -505,10 +506,12 @@ int main(int argc, char **argv)
     sim_args.scripts_min = SCRIPTS;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried.cut, &seed);)
         run_script(seed);
     printf("%llu power cuts after a failure\n", (unsigned long long)tried.failing);
     sim_args_row(1, tried.cut, 0, NULL);
     sim_args_row(2, tried.again, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

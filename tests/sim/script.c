@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "sim/oracle.h"
 #include "sim/sim_node.h"
 
 const eloq_part script_parts[SCRIPT_PARTS] = { { "power", 0 }, { "beside", 1 } };
@@ -145,6 +146,7 @@ int script_open(struct run *run)
                                  .mem_fail = run->mem_fail,
                                  .mem_user = run->mem_user,
                                  .host_shards = s->parts };
+    oracle_begin(run);
     return store_open(&options, &seams, &run->db);
 }
 
@@ -153,10 +155,12 @@ bool script_close(struct run *run)
     eloq_store *db = run->db;
     const uint64_t header = 16; /* of a block in memory */
 
+    if (db)
+        CHECK(eloq_close(db) == ELOQ_OK);
+    oracle_end(run);
     run->db = NULL;
     if (!db)
         return true;
-    CHECK(eloq_close(db) == ELOQ_OK);
     /* The shell is kept for late calls, and with it the array of shards. */
     return atomic_load(&db->mem.total) == run->script->parts * sizeof(struct shard) + header;
 }

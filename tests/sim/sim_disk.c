@@ -454,6 +454,13 @@ void sim_disk_heal(struct sim_disk *disk)
     disk->stop_in = UINT64_MAX;
 }
 
+void sim_disk_watch(struct sim_disk *disk, void (*f)(void *user, const char *path, uint64_t size),
+                    void *user)
+{
+    disk->watch = f;
+    disk->watch_user = user;
+}
+
 uint64_t sim_disk_count(const struct sim_disk *disk, uint32_t kinds)
 {
     uint64_t n = 0;

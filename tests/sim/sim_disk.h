@@ -74,6 +74,10 @@ uint64_t sim_disk_struck(const struct sim_disk *disk); /* operations that a faul
 bool sim_disk_lost_names(const struct sim_disk *disk);
 void sim_disk_heal(struct sim_disk *disk); /* no faults, no stop */
 
+/* Called before a file is unlinked (size 0) or made shorter. NULL: nobody watches. */
+void sim_disk_watch(struct sim_disk *disk, void (*f)(void *user, const char *path, uint64_t size),
+                    void *user);
+
 /* Operations executed so far, failed ones too: of these kinds; mutating ones. */
 uint64_t sim_disk_count(const struct sim_disk *disk, uint32_t kinds);
 uint64_t sim_disk_mutations(const struct sim_disk *disk);

@@ -2,6 +2,7 @@
 #include "sim/sim_io.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -434,6 +435,18 @@ static void trace(struct sim_disk *disk, const struct io_req *req, int64_t resul
                 (unsigned long long)req->length, (long long)result);
 }
 
+static void tell_watcher(struct sim_disk *disk, const struct io_req *req)
+{
+    static char path[PATH_MAX]; /* one thread */
+    struct sim_handle *h;
+
+    if (req->op == IO_UNLINK)
+        disk->watch(disk->watch_user, req->path, 0);
+    else if (req->op == IO_TRUNCATE && (h = handle_of(disk, req->fd))
+             && req->length < h->node->now.size && sim_path_of(disk, h->node, path))
+        disk->watch(disk->watch_user, path, req->length);
+}
+
 static int64_t perform(struct sim_io *s, const struct io_req *req)
 {
     struct sim_disk *disk = s->disk;
@@ -444,6 +457,8 @@ static int64_t perform(struct sim_io *s, const struct io_req *req)
     if (disk->stopped || s->epoch != disk->epoch)
         return -EIO;
     mutation = is_mutation(disk, req);
+    if (disk->watch)
+        tell_watcher(disk, req);
     disk->counts[req->op]++;
     disk->mutations += mutation;
     if (has_fault(disk, req, &fault)) {
