@@ -74,16 +74,6 @@ static const struct workload *find_workload(const char *id, const char *variant)
     die("no workload %s %s: --list shows them", id, variant);
 }
 
-static void list(void)
-{
-    for (size_t i = 0; engines[i]; i++)
-        printf("{\"engine\":\"%s\"}\n", engines[i]->name);
-    for (const struct workload *w = workloads; w->id; w++)
-        printf("{\"workload\":\"%s\",\"variant\":\"%s\",\"full_only\":%s,\"eloq_only\":%s}\n",
-               w->id, w->variant, w->is_full_only ? "true" : "false",
-               w->is_eloq_only ? "true" : "false");
-}
-
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
 {
     (void)status, (void)type, (void)where;
@@ -194,32 +184,67 @@ static void print_line(const struct engine *engine, const struct config *config,
            config->keys * (KEY_BYTES + config->value_size));
 }
 
+static struct config config_of(const struct workload *w, const struct arguments *args)
+{
+    struct config config = { .workload = w, .value_size = w->value_size };
+    config.keys = args->is_full && w->keys_full ? w->keys_full : w->keys;
+    config.cache = args->is_full && w->cache_full ? w->cache_full : w->cache;
+    config.partitions = args->is_full && w->partitions_full ? w->partitions_full : w->partitions;
+    if (config.partitions == 0)
+        config.partitions = 1;
+    config.seconds = args->seconds > 0 ? args->seconds : args->is_full ? 10 : 2;
+    return config;
+}
+
+static bool is_fresh(const struct workload *w)
+{
+    return w->kind == LOAD || w->kind == SPACE;
+}
+
+/* The name of a store: workloads of the same name share it. */
+static void name_store(const struct config *config, char *ret, size_t size)
+{
+    const struct workload *w = config->workload;
+    bool is_read_only = w->kind == SCANS || w->kind == OPENS || w->read_percent == 100;
+    snprintf(ret, size, "%" PRIu64 "x%" PRIu32 "-p%" PRIu32 "%s%s", config->keys,
+             config->value_size, config->partitions, w->is_private ? "-private" : "",
+             is_fresh(w)    ? "-fresh"
+             : is_read_only ? ""
+                            : "-changed");
+}
+
+static void list(const struct arguments *args)
+{
+    char store[128];
+    for (size_t i = 0; engines[i]; i++)
+        printf("{\"engine\":\"%s\"}\n", engines[i]->name);
+    for (const struct workload *w = workloads; w->id; w++) {
+        struct config config = config_of(w, args);
+        name_store(&config, store, sizeof(store));
+        printf("{\"workload\":\"%s\",\"variant\":\"%s\",\"store\":\"%s\",\"full_only\":%s,"
+               "\"eloq_only\":%s}\n",
+               w->id, w->variant, store, w->is_full_only ? "true" : "false",
+               w->is_eloq_only ? "true" : "false");
+    }
+}
+
 static void measure(const struct arguments *args)
 {
     const struct engine *engine = find_engine(args->engine);
     const struct workload *w = find_workload(args->workload, args->variant);
-    char base[PATH_MAX / 2], directory[PATH_MAX], loaded[PATH_MAX + 16], line[LINE_BYTES];
-    struct config config = { .workload = w, .directory = directory };
-    bool is_fresh = w->kind == LOAD || w->kind == SPACE;
-    bool is_read_only = w->kind == SCANS || w->kind == OPENS || w->read_percent == 100;
+    char base[PATH_MAX / 2], store[128], directory[PATH_MAX], loaded[PATH_MAX + 16];
+    char line[LINE_BYTES];
+    struct config config = config_of(w, args);
     uint64_t peak;
 
-    config.keys = args->is_full && w->keys_full ? w->keys_full : w->keys;
-    config.cache = args->is_full && w->cache_full ? w->cache_full : w->cache;
-    config.value_size = w->value_size;
-    config.partitions = w->partitions ? w->partitions : 1;
-    config.seconds = args->seconds > 0 ? args->seconds : args->is_full ? 10 : 2;
     make_directories(args->directory);
     if (!realpath(args->directory, base))
         die("%s: %s", args->directory, strerror(errno));
-    snprintf(directory, sizeof(directory), "%s/%s/%" PRIu64 "x%" PRIu32 "-p%" PRIu32 "%s%s", base,
-             engine->name, config.keys, config.value_size, config.partitions,
-             w->is_private ? "-private" : "",
-             is_fresh       ? "-fresh"
-             : is_read_only ? ""
-                            : "-changed");
+    name_store(&config, store, sizeof(store));
+    snprintf(directory, sizeof(directory), "%s/%s/%s", base, engine->name, store);
     snprintf(loaded, sizeof(loaded), "%s.loaded", directory);
-    if (is_fresh) {
+    config.directory = directory;
+    if (is_fresh(w)) {
         remove_tree(directory);
         make_directories(directory);
     } else {
@@ -229,7 +254,7 @@ static void measure(const struct arguments *args)
         return;
     in_process(work_measure, engine, &config, line, &peak);
     print_line(engine, &config, args->is_full, line, peak);
-    if (is_fresh)
+    if (is_fresh(w))
         remove_tree(directory);
 }
 
@@ -247,6 +272,7 @@ int main(int argc, char **argv)
         { NULL, 0, NULL, 0 },
     };
     struct arguments args = { .directory = "bench-data" };
+    bool is_listing = false;
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (c) {
@@ -272,11 +298,15 @@ int main(int argc, char **argv)
             args.is_loading_only = true;
             break;
         case 'l':
-            list();
-            return 0;
+            is_listing = true;
+            break;
         default:
             return 2;
         }
+    }
+    if (is_listing) {
+        list(&args);
+        return 0;
     }
     if (!args.engine || !args.workload || !args.variant) {
         fprintf(stderr, "usage: bench --engine E --workload W --variant V [--directory D]\n");

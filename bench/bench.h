@@ -38,9 +38,10 @@ struct workload {
     uint64_t cache;     /* bytes the engine may keep in memory, short */
     uint64_t cache_full;
     uint32_t value_size;
-    uint32_t batch;        /* pairs a write */
-    uint32_t depth;        /* operations in flight */
-    uint32_t partitions;   /* of engines that have them; key i is in partition i % partitions */
+    uint32_t batch;      /* pairs a write */
+    uint32_t depth;      /* operations in flight */
+    uint32_t partitions; /* of engines that have them; key i is in partition i % partitions */
+    uint32_t partitions_full;
     uint32_t read_percent; /* of the operations */
     uint64_t limit;        /* pairs a scan; 0 = all */
     bool is_cold;      /* nothing in memory at first; what the system keeps is bounded as well */

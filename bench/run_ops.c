@@ -104,11 +104,13 @@ void run_ops(const struct engine *engine, const struct config *config, FILE *out
                          .warm_seconds = config->seconds / 4,
                          .seconds = config->seconds,
                          .is_hot = !workload->is_cold };
-    if (workload->is_cold)
+    if (workload->is_cold) {
         probe_forget(config->directory);
+        probe_touch(config->directory);
+    }
     void *store = engine->open(config);
     if (workload->is_cold)
-        probe_bound_start(config->directory, config->cache);
+        probe_bound_start(config->directory, config->cache, true);
     streams_run(engine, store, config, &plan, &outcome);
     if (workload->is_cold)
         probe_bound_stop();
