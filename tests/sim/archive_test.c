@@ -16,6 +16,7 @@
 
 #include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 static uint64_t boundaries = 60, only_at = SIM_ARG_NONE;
@@ -24,13 +25,16 @@ static struct mem sim_mem;
 static uint64_t tried, where_script, where_n;
 static const char *where = "";
 
+static void run_script(uint64_t seed);
+
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "archive_test: script %llu, operation %llu, %s: %s (%s)\n",
             (unsigned long long)where_script, (unsigned long long)where_n, where, what,
             eloq_errmsg());
-    fprintf(stderr, "repeat: archive_test --script %llu --at %llu --trace\n",
-            (unsigned long long)where_script, (unsigned long long)where_n);
+    fprintf(stderr, "repeat: archive_test --script %llu --at %llu%s --trace\n",
+            (unsigned long long)where_script, (unsigned long long)where_n, sim_args_limits());
+    shrink(where_script, run_script);
     exit(1);
 }
 

@@ -17,6 +17,7 @@
 
 #include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 #define SECONDS 60 /* a case that takes longer hangs */
@@ -43,14 +44,17 @@ static bool should_fail(void *user, size_t size)
     return fault.at && (fault.forever ? fault.count >= fault.at : fault.count == fault.at);
 }
 
+static void run_script(uint64_t seed);
+
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "memory_fault_test: script %llu, allocation %llu%s, %s: %s (%s)\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
             fault.forever ? " and all later" : "", where, what, eloq_errmsg());
-    fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s\n",
+    fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s%s\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
-            fault.forever ? " --forever" : "");
+            fault.forever ? " --forever" : "", sim_args_limits());
+    shrink(where_script, run_script);
     exit(1);
 }
 
