@@ -431,6 +431,11 @@ bool sim_disk_stopped(const struct sim_disk *disk)
     return disk->stopped;
 }
 
+void sim_disk_lose_at_close(struct sim_disk *disk)
+{
+    disk->closes_lose = true;
+}
+
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault)
 {
     CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && fault->sys_errno > 0);

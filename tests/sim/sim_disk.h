@@ -73,6 +73,9 @@ uint64_t sim_disk_struck(const struct sim_disk *disk); /* operations that a faul
 /* A failing flush of a directory has lost changes, since the last power cut. */
 bool sim_disk_lost_names(const struct sim_disk *disk);
 void sim_disk_heal(struct sim_disk *disk); /* no faults, no stop */
+/* From now on the last close of a file loses what was not flushed, and nobody is told: the system
+ * writes it later, that fails, and with the inode the failure is forgotten. */
+void sim_disk_lose_at_close(struct sim_disk *disk);
 
 /* Called before a file is unlinked (size 0) or made shorter. NULL: nobody watches. */
 void sim_disk_watch(struct sim_disk *disk, void (*f)(void *user, const char *path, uint64_t size),

@@ -117,8 +117,18 @@ static int64_t lock_file(struct sim_handle *h, int flags)
     return 0;
 }
 
+static bool is_open_elsewhere(const struct sim_disk *disk, const struct sim_handle *h)
+{
+    for (int fd = 0; fd < disk->handle_count; fd++)
+        if (&disk->handles[fd] != h && disk->handles[fd].node == h->node)
+            return true;
+    return false;
+}
+
 static int64_t close_file(struct sim_disk *disk, struct sim_handle *h)
 {
+    if (disk->closes_lose && !h->node->is_dir && !is_open_elsewhere(disk, h))
+        sim_sync(disk, h->node, true);
     unlock_file(h);
     sim_node_unref(disk, h->node);
     h->node = NULL;

@@ -62,6 +62,7 @@ struct sim_disk {
     uint64_t epoch; /* a kill or cut begins the next */
     bool stopped;
     bool lost_names;
+    bool closes_lose;
     uint64_t struck;
     uint64_t stop_in; /* mutations left; UINT64_MAX: no stop */
     struct sim_fault faults[SIM_FAULTS];
