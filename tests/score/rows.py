@@ -67,3 +67,5 @@ program(3, "tests/crash/kill_test --seed {seed} --rounds {cases} --append", shar
 program(13, "tests/sim/interleave_test --seed {seed} --cases {cases}")
 program(17, "tests/sim/trace_test --seed {seed} --cases {cases}")
 program(8, "tests/damage/flip_test --seed {seed} --cases {cases}")
+program(11, "nice -n 5 python3 {source}/tests/fuzz/run.py --seed {seed} --cases {cases} --plain .")
+program(18, "nice -n 10 python3 {source}/tests/score/coverage.py --jobs 1")
