@@ -438,13 +438,18 @@ void sim_disk_lose_at_close(struct sim_disk *disk)
 
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault)
 {
-    CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && fault->sys_errno > 0);
+    CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && (fault->sys_errno > 0 || fault->passes));
     disk->faults[disk->fault_count++] = *fault;
 }
 
 uint64_t sim_disk_struck(const struct sim_disk *disk)
 {
     return disk->struck;
+}
+
+uint64_t sim_disk_syncs_lost(const struct sim_disk *disk)
+{
+    return disk->syncs_lost;
 }
 
 bool sim_disk_lost_names(const struct sim_disk *disk)

@@ -63,7 +63,7 @@ struct sim_disk {
     bool stopped;
     bool lost_names;
     bool closes_lose;
-    uint64_t struck;
+    uint64_t struck, syncs_lost;
     uint64_t stop_in; /* mutations left; UINT64_MAX: no stop */
     struct sim_fault faults[SIM_FAULTS];
     size_t fault_count;
