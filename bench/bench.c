@@ -1,7 +1,9 @@
 /* bench/bench.c -- one measurement: a workload on an engine, as one line of JSON.
  *
- *     bench --engine lmdb --workload R1 --variant 32 --directory /data/bench [--full] [--seconds
- * 10] bench --list             engines and workloads, one JSON line each
+ *     bench --engine lmdb --workload R1 --variant 32 [--directory DIR] [--full] [--seconds 10]
+ *           [--stats] also the engine's own counters; [--load-only] only makes the store
+ *
+ *     bench --list [--full] engines and workloads, one line of JSON each
  *
  * The load and the measurement are processes of their own, so that memory and caches begin empty
  * and the peak of resident bytes is the measurement's. A loaded store is kept for the next run that
@@ -23,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 8192 };
+enum { LINE_BYTES = 32768 };
 
 void die(const char *format, ...)
 {
@@ -56,6 +58,7 @@ struct arguments {
     double seconds;
     bool is_full;
     bool is_loading_only;
+    bool wants_stats;
 };
 
 static const struct engine *find_engine(const char *name)
@@ -244,6 +247,7 @@ static void measure(const struct arguments *args)
     snprintf(directory, sizeof(directory), "%s/%s/%s", base, engine->name, store);
     snprintf(loaded, sizeof(loaded), "%s.loaded", directory);
     config.directory = directory;
+    config.wants_stats = args->wants_stats;
     if (is_fresh(w)) {
         remove_tree(directory);
         make_directories(directory);
@@ -261,15 +265,11 @@ static void measure(const struct arguments *args)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "engine", required_argument, NULL, 'e' },
-        { "workload", required_argument, NULL, 'w' },
-        { "variant", required_argument, NULL, 'v' },
-        { "directory", required_argument, NULL, 'd' },
-        { "seconds", required_argument, NULL, 's' },
-        { "full", no_argument, NULL, 'f' },
-        { "load-only", no_argument, NULL, 'o' },
-        { "list", no_argument, NULL, 'l' },
-        { NULL, 0, NULL, 0 },
+        { "engine", required_argument, NULL, 'e' },  { "workload", required_argument, NULL, 'w' },
+        { "variant", required_argument, NULL, 'v' }, { "directory", required_argument, NULL, 'd' },
+        { "seconds", required_argument, NULL, 's' }, { "full", no_argument, NULL, 'f' },
+        { "load-only", no_argument, NULL, 'o' },     { "list", no_argument, NULL, 'l' },
+        { "stats", no_argument, NULL, 'c' },         { NULL, 0, NULL, 0 },
     };
     struct arguments args = { .directory = "bench-data" };
     bool is_listing = false;
@@ -296,6 +296,9 @@ int main(int argc, char **argv)
             break;
         case 'o':
             args.is_loading_only = true;
+            break;
+        case 'c':
+            args.wants_stats = true;
             break;
         case 'l':
             is_listing = true;

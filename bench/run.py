@@ -82,7 +82,8 @@ def about(args):
     packages = ["librocksdb-dev", "liblmdb-dev", "libleveldb-dev", "libwiredtiger-dev",
                 "libsqlite3-dev", "fio"]
     return {"meta": {"time": time.strftime("%Y-%m-%d %H:%M"), "cpu": cpu, "cores": os.cpu_count(),
-                     "kernel": platform.release(), "size": args.size, "reps": args.reps,
+                     "kernel": platform.release(), "size": args.size,
+                     "build": args.build_type, "reps": args.reps,
                      "commit": commit.stdout.strip(), "load": os.getloadavg()[0],
                      "versions": {p: version_of(p) for p in packages}}}
 
@@ -175,6 +176,7 @@ def main():
     parser.add_argument("--directory", default="bench-data")
     parser.add_argument("--out")
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--build-type", default="unknown", help="for the record")
     args = parser.parse_args()
     args.reps = args.reps or (5 if args.size == "full" else 2)
     if args.size == "short" and not args.seconds:

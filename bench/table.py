@@ -32,7 +32,7 @@ def device_ratio(workload, field, line, device):
     if not device:
         return None
     if workload == "W1":
-        return line["ops_per_s"] * line["process_write_bytes_per_op"] / 1e6 / device["mb_per_s"]
+        return line["ops_per_s"] * line["device_write_bytes_per_op"] / 1e6 / device["mb_per_s"]
     if workload == "S1":  # counts of a scan are by pair
         return line["pairs_per_s"] * line["process_read_bytes_per_op"] / 1e6 / device["mb_per_s"]
     if workload == "W4":
@@ -131,7 +131,7 @@ def details(results):
 
             rows.append(f"| {workload} {variant} | {engine} | " + " | ".join([
                 show("p50"), show("p99"), show("p99.9"), show("max"), show("cpu_us_per_op"),
-                show("process_read_bytes_per_op"), show("process_write_bytes_per_op"),
+                show("process_read_bytes_per_op"), show("device_write_bytes_per_op"),
                 show("device_reads_per_op"), show("flushes_per_op"), show("gap_ms"),
                 show("peak_rss", 1 << 20), show("cache_bytes", 1 << 20)]) + " |")
     return "\n".join(rows)
@@ -161,7 +161,7 @@ def render(lines):
     for meta in metas:
         versions = ", ".join(f"{p} {v}" for p, v in meta["versions"].items() if v)
         parts.append(f"{meta['time']}, {meta['size']} run, {meta['reps']} repetitions, commit "
-                     f"{meta['commit']}; {meta['cores']} x {meta['cpu']}, Linux {meta['kernel']}, load "
+                     f"{meta['commit']} ({meta['build']} build); {meta['cores']} x {meta['cpu']}, Linux {meta['kernel']}, load "
                      f"average {meta['load']:.1f} at the start; {versions}")
     results = medians(lines)
     failed = [line for line in lines if line.get("failed")]
