@@ -7,7 +7,7 @@ With clang it sets up a build of its own (default: build-fuzz in the source tree
 the address and undefined sanitizers drive the targets, from the corpora in tests/fuzz/corpus, which
 are not changed. Without clang the targets of the build --plain replay them and try seeded mutations.
 A case is one input; N for each target. The sequences of calls make a store for each input, so there
-it is N / 100.
+it is N / 200.
 """
 import argparse
 import os
@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 TARGETS = ["leaf", "index", "overflow", "manifest", "options", "record", "name", "value", "cli",
            "calls"]
-CALLS_SHARE = 100
+CALLS_SHARE = 200
 SIZES = {"manifest": 1400, "calls": 300, "name": 128}  # most bytes of an input; else:
 SIZE = 600
 SECONDS = 1  # of one input: the limit of the row
