@@ -54,8 +54,9 @@ def program(row, command, share=1.0, also=()):
 
 # The longest first: two run at a time.
 program(4, "python3 {source}/scripts/mutate-flushes.py")
-program(1, "tests/sim/power_test --seed {seed} --cases {cases}", also=[2, 14])
-program(1, "tests/sim/archive_test --seed {seed} --scripts 6", share=0.1, also=[14])
+program(1, "tests/sim/power_test --shrink --seed {seed} --cases {cases}", also=[2, 14])
+program(1, "tests/sim/archive_test --shrink --seed {seed} --cases {cases}", share=0.05, also=[14])
+program(1, "tests/sim/dictionary_test --seed {seed} --cases {cases}", share=0.002, also=[14])
 program(5, "tests/sim/fault_test --seed {seed} --scripts 30", also=[6, 14])
 program(7, "tests/sim/memory_fault_test --seed {seed} --scripts 30", also=[14])
 program(12, "tests/model/array_test --seed {seed} --cases {cases}")

@@ -2,6 +2,7 @@
 #include "sim/sim_args.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +30,9 @@ void sim_args_parse(int argc, char **argv, const struct sim_arg *more, unsigned 
     int index;
 
     CHECK(more_count <= MORE_MAX);
+    /* A store is opened and closed thousands of times: its memory need not go back in between. */
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    mallopt(M_MMAP_THRESHOLD, 512 << 20);
     for (unsigned i = 0; i < count; i++) {
         const struct sim_arg *arg = i < common_count ? &common[i] : &more[i - common_count];
         options[i] = (struct option){ .name = arg->name, .has_arg = arg->number != NULL };
