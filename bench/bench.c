@@ -1,7 +1,9 @@
 /* bench/bench.c -- one measurement: a workload on an engine, as one line of JSON.
  *
- *     bench --engine lmdb --workload R1 --variant 32 --directory /data/bench [--full] [--seconds
- * 10] bench --list             engines and workloads, one JSON line each
+ *     bench --engine lmdb --workload R1 --variant 32 [--directory DIR] [--full] [--seconds 10]
+ *           [--stats] also the engine's own counters; [--load-only] only makes the store
+ *
+ *     bench --list [--full] engines and workloads, one line of JSON each
  *
  * The load and the measurement are processes of their own, so that memory and caches begin empty
  * and the peak of resident bytes is the measurement's. A loaded store is kept for the next run that
@@ -23,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 8192 };
+enum { LINE_BYTES = 32768 };
 
 void die(const char *format, ...)
 {
@@ -56,6 +58,7 @@ struct arguments {
     double seconds;
     bool is_full;
     bool is_loading_only;
+    bool wants_stats;
 };
 
 static const struct engine *find_engine(const char *name)
@@ -72,16 +75,6 @@ static const struct workload *find_workload(const char *id, const char *variant)
         if (strcmp(w->id, id) == 0 && strcmp(w->variant, variant) == 0)
             return w;
     die("no workload %s %s: --list shows them", id, variant);
-}
-
-static void list(void)
-{
-    for (size_t i = 0; engines[i]; i++)
-        printf("{\"engine\":\"%s\"}\n", engines[i]->name);
-    for (const struct workload *w = workloads; w->id; w++)
-        printf("{\"workload\":\"%s\",\"variant\":\"%s\",\"full_only\":%s,\"eloq_only\":%s}\n",
-               w->id, w->variant, w->is_full_only ? "true" : "false",
-               w->is_eloq_only ? "true" : "false");
 }
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
@@ -194,32 +187,68 @@ static void print_line(const struct engine *engine, const struct config *config,
            config->keys * (KEY_BYTES + config->value_size));
 }
 
+static struct config config_of(const struct workload *w, const struct arguments *args)
+{
+    struct config config = { .workload = w, .value_size = w->value_size };
+    config.keys = args->is_full && w->keys_full ? w->keys_full : w->keys;
+    config.cache = args->is_full && w->cache_full ? w->cache_full : w->cache;
+    config.partitions = args->is_full && w->partitions_full ? w->partitions_full : w->partitions;
+    if (config.partitions == 0)
+        config.partitions = 1;
+    config.seconds = args->seconds > 0 ? args->seconds : args->is_full ? 10 : 2;
+    return config;
+}
+
+static bool is_fresh(const struct workload *w)
+{
+    return w->kind == LOAD || w->kind == SPACE;
+}
+
+/* The name of a store: workloads of the same name share it. */
+static void name_store(const struct config *config, char *ret, size_t size)
+{
+    const struct workload *w = config->workload;
+    bool is_read_only = w->kind == SCANS || w->kind == OPENS || w->read_percent == 100;
+    snprintf(ret, size, "%" PRIu64 "x%" PRIu32 "-p%" PRIu32 "%s%s", config->keys,
+             config->value_size, config->partitions, w->is_private ? "-private" : "",
+             is_fresh(w)    ? "-fresh"
+             : is_read_only ? ""
+                            : "-changed");
+}
+
+static void list(const struct arguments *args)
+{
+    char store[128];
+    for (size_t i = 0; engines[i]; i++)
+        printf("{\"engine\":\"%s\"}\n", engines[i]->name);
+    for (const struct workload *w = workloads; w->id; w++) {
+        struct config config = config_of(w, args);
+        name_store(&config, store, sizeof(store));
+        printf("{\"workload\":\"%s\",\"variant\":\"%s\",\"store\":\"%s\",\"full_only\":%s,"
+               "\"eloq_only\":%s}\n",
+               w->id, w->variant, store, w->is_full_only ? "true" : "false",
+               w->is_eloq_only ? "true" : "false");
+    }
+}
+
 static void measure(const struct arguments *args)
 {
     const struct engine *engine = find_engine(args->engine);
     const struct workload *w = find_workload(args->workload, args->variant);
-    char base[PATH_MAX / 2], directory[PATH_MAX], loaded[PATH_MAX + 16], line[LINE_BYTES];
-    struct config config = { .workload = w, .directory = directory };
-    bool is_fresh = w->kind == LOAD || w->kind == SPACE;
-    bool is_read_only = w->kind == SCANS || w->kind == OPENS || w->read_percent == 100;
+    char base[PATH_MAX / 2], store[128], directory[PATH_MAX], loaded[PATH_MAX + 16];
+    char line[LINE_BYTES];
+    struct config config = config_of(w, args);
     uint64_t peak;
 
-    config.keys = args->is_full && w->keys_full ? w->keys_full : w->keys;
-    config.cache = args->is_full && w->cache_full ? w->cache_full : w->cache;
-    config.value_size = w->value_size;
-    config.partitions = w->partitions ? w->partitions : 1;
-    config.seconds = args->seconds > 0 ? args->seconds : args->is_full ? 10 : 2;
     make_directories(args->directory);
     if (!realpath(args->directory, base))
         die("%s: %s", args->directory, strerror(errno));
-    snprintf(directory, sizeof(directory), "%s/%s/%" PRIu64 "x%" PRIu32 "-p%" PRIu32 "%s%s", base,
-             engine->name, config.keys, config.value_size, config.partitions,
-             w->is_private ? "-private" : "",
-             is_fresh       ? "-fresh"
-             : is_read_only ? ""
-                            : "-changed");
+    name_store(&config, store, sizeof(store));
+    snprintf(directory, sizeof(directory), "%s/%s/%s", base, engine->name, store);
     snprintf(loaded, sizeof(loaded), "%s.loaded", directory);
-    if (is_fresh) {
+    config.directory = directory;
+    config.wants_stats = args->wants_stats;
+    if (is_fresh(w)) {
         remove_tree(directory);
         make_directories(directory);
     } else {
@@ -229,24 +258,21 @@ static void measure(const struct arguments *args)
         return;
     in_process(work_measure, engine, &config, line, &peak);
     print_line(engine, &config, args->is_full, line, peak);
-    if (is_fresh)
+    if (is_fresh(w))
         remove_tree(directory);
 }
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "engine", required_argument, NULL, 'e' },
-        { "workload", required_argument, NULL, 'w' },
-        { "variant", required_argument, NULL, 'v' },
-        { "directory", required_argument, NULL, 'd' },
-        { "seconds", required_argument, NULL, 's' },
-        { "full", no_argument, NULL, 'f' },
-        { "load-only", no_argument, NULL, 'o' },
-        { "list", no_argument, NULL, 'l' },
-        { NULL, 0, NULL, 0 },
+        { "engine", required_argument, NULL, 'e' },  { "workload", required_argument, NULL, 'w' },
+        { "variant", required_argument, NULL, 'v' }, { "directory", required_argument, NULL, 'd' },
+        { "seconds", required_argument, NULL, 's' }, { "full", no_argument, NULL, 'f' },
+        { "load-only", no_argument, NULL, 'o' },     { "list", no_argument, NULL, 'l' },
+        { "stats", no_argument, NULL, 'c' },         { NULL, 0, NULL, 0 },
     };
     struct arguments args = { .directory = "bench-data" };
+    bool is_listing = false;
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (c) {
@@ -271,12 +297,19 @@ int main(int argc, char **argv)
         case 'o':
             args.is_loading_only = true;
             break;
+        case 'c':
+            args.wants_stats = true;
+            break;
         case 'l':
-            list();
-            return 0;
+            is_listing = true;
+            break;
         default:
             return 2;
         }
+    }
+    if (is_listing) {
+        list(&args);
+        return 0;
     }
     if (!args.engine || !args.workload || !args.variant) {
         fprintf(stderr, "usage: bench --engine E --workload W --variant V [--directory D]\n");

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)
@@ -38,9 +39,10 @@ struct workload {
     uint64_t cache;     /* bytes the engine may keep in memory, short */
     uint64_t cache_full;
     uint32_t value_size;
-    uint32_t batch;        /* pairs a write */
-    uint32_t depth;        /* operations in flight */
-    uint32_t partitions;   /* of engines that have them; key i is in partition i % partitions */
+    uint32_t batch;      /* pairs a write */
+    uint32_t depth;      /* operations in flight */
+    uint32_t partitions; /* of engines that have them; key i is in partition i % partitions */
+    uint32_t partitions_full;
     uint32_t read_percent; /* of the operations */
     uint64_t limit;        /* pairs a scan; 0 = all */
     bool is_cold;      /* nothing in memory at first; what the system keeps is bounded as well */
@@ -60,7 +62,7 @@ struct config {
     uint32_t partitions;
     double seconds; /* how long to measure at most */
     bool is_loading;
-    bool is_pristine; /* nothing changes after the load */
+    bool wants_stats;
 };
 
 struct pair {
@@ -102,6 +104,8 @@ struct engine {
     void (*close)(void *store);
     /* Background work to its end. NULL: there is none. */
     void (*settle)(void *store);
+    /* Its own counters since the open, as members of a JSON object. NULL: there are none. */
+    void (*stats)(void *store, FILE *out);
     /* What one thread needs: transactions, cursors, statements. Opened and used on that thread. */
     void *(*session_open)(void *store, uint32_t number);
     void (*session_close)(void *session);

@@ -124,6 +124,21 @@ static void eloq_settle(void *opaque)
     }
 }
 
+/* Of a host-driven store nothing: it is closed with its session. */
+static void eloq_stats(void *opaque, FILE *out)
+{
+    struct store *store = opaque;
+    const char *before = "";
+    for (const char *const *name = eloq_stat_names(); store->stores[0] && *name; name++) {
+        uint64_t n = 0;
+        check(eloq_stat(store->stores[0], *name, &n), "stat");
+        if (n == 0)
+            continue;
+        fprintf(out, "%s\"%s\":%" PRIu64, before, *name, n);
+        before = ",";
+    }
+}
+
 static void *eloq_session_open(void *opaque, uint32_t number)
 {
     struct store *store = opaque;
@@ -296,7 +311,7 @@ static void eloq_pipeline(void *opaque, uint32_t depth, struct stream *stream)
 #define ELOQ_ENGINE(name_, open_, settle_)                                                   \
     {                                                                                        \
         .name = (name_), .has_partitions = true, .open = (open_), .close = eloq_close_store, \
-        .settle = (settle_), .session_open = eloq_session_open,                              \
+        .settle = (settle_), .stats = eloq_stats, .session_open = eloq_session_open,         \
         .session_close = eloq_session_close, .write = eloq_write_batch, .get = eloq_get_one, \
         .scan = eloq_scan_pairs, .pipeline = eloq_pipeline                                   \
     }

@@ -2,6 +2,7 @@
 #ifndef BENCH_PROBE_H
 #define BENCH_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct probe {
@@ -24,9 +25,14 @@ void probe_now(struct probe *ret);
 uint64_t probe_disk_bytes(const char *directory);
 /* Makes the pages of all files under `directory` clean, and lets the system forget them. */
 void probe_forget(const char *directory);
+/* Reads all files under `directory` past the system's cache: blocks that nobody touched for a while
+ * may have turned cold on the host of a virtual disk. */
+void probe_touch(const char *directory);
 /* Keeps what the system holds of these files near `bytes`, for engines that leave caching to it:
- * whenever twice as much was read and written, all of it is forgotten, the mapped pages too. */
-void probe_bound_start(const char *directory, uint64_t bytes);
+ * whenever twice as much was read and written, all of it is forgotten, the mapped pages too.
+ * Mapped files are read without read-ahead, with `is_random` others as well: an operator would turn
+ * it off for random reads (it is 8 MiB on some machines). */
+void probe_bound_start(const char *directory, uint64_t bytes, bool is_random);
 void probe_bound_stop(void);
 
 #endif

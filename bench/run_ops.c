@@ -65,6 +65,16 @@ static void print_settled(FILE *out, const struct engine *engine, void *store,
             (double)outcome->pairs / (elapsed_s + settle_s));
 }
 
+static void print_stats(FILE *out, const struct engine *engine, void *store,
+                        const struct config *config)
+{
+    if (!config->wants_stats || !engine->stats)
+        return;
+    fprintf(out, ",\"stats\":{");
+    engine->stats(store, out);
+    fprintf(out, "}");
+}
+
 void load_all(const struct engine *engine, const struct config *config)
 {
     static struct outcome outcome;
@@ -91,6 +101,7 @@ void run_load(const struct engine *engine, const struct config *config, FILE *ou
     streams_run(engine, store, config, &plan, &outcome);
     print_outcome(out, &outcome);
     print_settled(out, engine, store, &outcome);
+    print_stats(out, engine, store, config);
     engine->close(store);
 }
 
@@ -104,15 +115,18 @@ void run_ops(const struct engine *engine, const struct config *config, FILE *out
                          .warm_seconds = config->seconds / 4,
                          .seconds = config->seconds,
                          .is_hot = !workload->is_cold };
-    if (workload->is_cold)
+    if (workload->is_cold) {
         probe_forget(config->directory);
+        probe_touch(config->directory);
+    }
     void *store = engine->open(config);
     if (workload->is_cold)
-        probe_bound_start(config->directory, config->cache);
+        probe_bound_start(config->directory, config->cache, true);
     streams_run(engine, store, config, &plan, &outcome);
     if (workload->is_cold)
         probe_bound_stop();
     print_outcome(out, &outcome);
     print_settled(out, engine, store, &outcome);
+    print_stats(out, engine, store, config);
     engine->close(store);
 }

@@ -77,14 +77,16 @@ void run_scans(const struct engine *engine, const struct config *config, FILE *o
     static struct latency warm, latency;
     const struct workload *workload = config->workload;
     struct probe before, after;
-    if (workload->is_cold)
+    if (workload->is_cold) {
         probe_forget(config->directory);
+        probe_touch(config->directory);
+    }
     void *store = engine->open(config);
     void *session = engine->session_open(store, 0);
     /* Of one scan of everything nothing is read twice: what the system keeps does not matter. */
     bool is_bound = workload->is_cold && workload->limit != 0;
     if (is_bound)
-        probe_bound_start(config->directory, config->cache);
+        probe_bound_start(config->directory, config->cache, false);
     if (!workload->is_cold)
         scan_all(engine, config, session);
     if (workload->limit)

@@ -359,7 +359,7 @@ int eloq_truncate_async(eloq_store *store, eloq_part part, eloq_slice from, eloq
 /* The same for every partition of a table, each of which is all or nothing, with their archives but
  * those that are being read. The first failure, after all were tried: some may be empty or gone,
  * dropping again goes on. A table of that name written afterwards is a new one. No such table:
- * ELOQ_OK. */
+ * ELOQ_OK. Works over a damaged manifest. */
 int eloq_drop(eloq_store *store, const char *table);
 int eloq_drop_async(eloq_store *store, const char *table, eloq_op *op);
 /* Append mode: compacts every data file that is due by file_amplify_factor (0: by 2) now, which
@@ -368,7 +368,7 @@ int eloq_drop_async(eloq_store *store, const char *table, eloq_op *op);
 int eloq_compact(eloq_store *store, eloq_part part);
 int eloq_compact_async(eloq_store *store, eloq_part part, eloq_op *op);
 /* Removes every pair that has expired by now. Writes go on in between. ELOQ_NOT_FOUND: no such
- * partition. */
+ * partition. ELOQ_CORRUPTED: some may be left in damaged pages, the others are gone. */
 int eloq_clean_expired(eloq_store *store, eloq_part part);
 int eloq_clean_expired_async(eloq_store *store, eloq_part part, eloq_op *op);
 
@@ -401,7 +401,8 @@ int eloq_archives_async(eloq_store *store, eloq_part part, eloq_archive_list *re
 /* NULL is fine. */
 void eloq_archives_free(eloq_archive_list *list);
 /* Makes an archive the current state. The state before is archived first, so that there is a way
- * back. Readers stay in the version they began in. ELOQ_NOT_FOUND: no such archive. */
+ * back; but over a damaged manifest, which is replaced, there is none: eloqstore repair reads it
+ * before. Readers stay in the version they began in. ELOQ_NOT_FOUND: no such archive. */
 int eloq_restore(eloq_store *store, eloq_part part, uint64_t timestamp);
 int eloq_restore_async(eloq_store *store, eloq_part part, uint64_t timestamp, eloq_op *op);
 

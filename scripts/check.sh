@@ -8,13 +8,14 @@ shift
 cd "$(dirname "$0")/.." || exit 2
 
 sources=$(find src tools tests include examples -name '*.[ch]' | sort)
+formatted="$sources $(find bench -name '*.[ch]')"
 jobs=$(nproc 2>/dev/null || echo 2)
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
 
 step_format() {
     # shellcheck disable=SC2016,SC2086  # expands in the inner shell
-    printf '%s\n' $sources | xargs -P "$jobs" -n 1 sh -c '
+    printf '%s\n' $formatted | xargs -P "$jobs" -n 1 sh -c '
         clang-format --dry-run -Werror "$0" 2>/dev/null || { echo "to format: clang-format -i $0"; exit 1; }'
 }
 

@@ -2,20 +2,23 @@
 # Installs the Debian or Ubuntu packages this project needs, and does nothing when they are there.
 #
 #   scripts/deps.sh          what building needs
-#   scripts/deps.sh --all    also what tests, analysis and benchmarks need
+#   scripts/deps.sh --all    also what tests and analysis need
+#   scripts/deps.sh --bench  what building needs, and what the benchmark compares with
 #
 # As root, or through sudo. When it may not install it prints the exact line and exits 1.
 set -u
 
 build='gcc g++ libc6-dev binutils meson ninja-build pkg-config liburing-dev libxxhash-dev libzstd-dev libinih-dev libedit-dev'
 more='check clang clang-tidy clang-format libclang-rt-dev cppcheck valgrind gcovr python3 scdoc'
+peers='librocksdb-dev liblmdb-dev libleveldb-dev libwiredtiger-dev libsqlite3-dev fio python3'
 
 wanted=$build
 case "${1-}" in
 '') ;;
 --all) wanted="$build $more" ;;
+--bench) wanted="$build $peers" ;;
 *)
-    echo "usage: $0 [--all]" >&2
+    echo "usage: $0 [--all | --bench]" >&2
     exit 2
     ;;
 esac

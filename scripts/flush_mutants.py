@@ -22,11 +22,16 @@ SHRINK = "src/part/shrink.c"
 CUT = "src/part/cut.c"
 REMOVE_FILES = "src/file/pagefiles_remove.c"
 IO_CALLS = "src/io/io.c"
+AHEAD_C = "src/part/ahead.c"
+RUN_ARCHIVE = "src/engine/run_archive.c"
 POSIX = "src/io/posix.c"
 URING = "src/io/uring_ops.c"
 
-POWER = ("tests/sim/power_test", "tests/sim/fault_test", "tests/sim/archive_test")
+POWER = ("tests/sim/power_test", "tests/sim/fault_test", "tests/sim/archive_test",
+         "tests/sim/flush_test")
 ARCHIVES = ("tests/sim/archive_test", "tests/sim/power_test", "tests/sim/fault_test")
+AHEAD = ("tests/unit/part/part_ahead_test", "tests/sim/power_test", "tests/sim/fault_test")
+FLUSH = ("tests/sim/flush_test",)
 DICTIONARY = ("tests/sim/dictionary_test",)
 MOMENT = ("tests/unit/api/api_archive_all_test",)
 IO = ("tests/unit/io/io_flush_test",)
@@ -55,7 +60,7 @@ MUTANTS = [
     ("mark-of-new-names", FDS,
      "f->dir_unsynced = true; /* before the attempt", "f->dir_unsynced = false; /* before the attempt"),
     ("file-closed-early", FDS,
-     "if (e->unsynced) {", "if (e->unsynced && !e) {"),
+     "if (e->unsynced) {", "if (e->unsynced && !e) {", FLUSH),
     ("file-closed-early-is-marked-synced", FDS,
      "if (io_sync(t, c->io, e->fd) < 0)", "if (0)"),
     ("failed-flush-of-a-closed-file", FDS,
@@ -85,10 +90,10 @@ MUTANTS = [
     ("replace-in-place", WHOLE,
      'snprintf(tmp, sizeof(tmp), "%s.tmp", path)', 'snprintf(tmp, sizeof(tmp), "%s", path)'),
     # ---- directories of a new store
-    ("mkdirs", WHOLE, "rc = sync_parent(t, io, part, slash);", "rc = 0;"),
+    ("mkdirs", WHOLE, "rc = sync_parent(t, io, part, slash);", "rc = 0;", FLUSH),
     ("mkdirs-below-root", WHOLE,
      '    if (slash == path)\n        return io_sync_dir(t, io, "/");',
-     "    if (slash == path)\n        return 0;"),
+     "    if (slash == path)\n        return 0;", FLUSH),
     ("found-store", STORE,
      "ELOQ_OK : sync_found(t, io, path, s->has_record);", "ELOQ_OK : ELOQ_OK;"),
     ("found-directories", STORE,
@@ -145,9 +150,26 @@ MUTANTS = [
     ("found-after-the-first-page", WTX,
      "    TRY(prewrite(t, p));\n    ahead_await_places",
      "    ahead_await_places"),
+    ("zeros-over-pages", WTX, "    ahead_await_places(t, p);\n", "", AHEAD),
+    ("zeros-over-records", LOG,
+     "    ahead_await_manifest(t, p, p->manifest_end + record->size);\n", "", AHEAD),
+    ("zeros-into-the-next-manifest", LOG, "    p->ahead.manifest_ready = p->ahead.record_end = 0;\n", "",
+     AHEAD),
+    ("zeros-that-are-not-flushed", AHEAD_C, "    return io_sync(t, p->env->io, fd);", "    return 0;",
+     AHEAD),
+    ("zeros-cut-with-the-last-record", AHEAD_C,
+     "        (void)io_truncate(t, p->env->io, p->manifest_fd, p->manifest_end);",
+     "        (void)io_truncate(t, p->env->io, p->manifest_fd, p->manifest_end - 1);", AHEAD),
+    ("zeros-cut-with-the-last-page", AHEAD_C,
+     "        struct file_page end = file_page(p->falloc.next);\n"
+     "        if (pagefiles_offset(&p->files, end) > 0)\n"
+     "            (void)pagefiles_cut(t, &p->files, pagefiles_file_id(&p->files, end),",
+     "        struct file_page end = file_page(p->falloc.next - 1);\n"
+     "        if (pagefiles_offset(&p->files, end) > 0)\n"
+     "            (void)pagefiles_cut(t, &p->files, pagefiles_file_id(&p->files, end),", AHEAD),
     ("failed-flush-of-found", PREWRITE,
      "     * was loaded is not to be built upon. */\n    p->broken |= is_lost(rc);",
-     "     * was loaded is not to be built upon. */"),
+     "     * was loaded is not to be built upon. */", FLUSH),
     # ---- after a failure nobody knows what is on disk
     ("unknown-after-append", LOG,
      "p->unknown = true; /* from here on", "p->unknown = false; /* from here on"),
@@ -227,6 +249,8 @@ MUTANTS = [
      "    if (rc == ELOQ_OK)\n        rc = prewrite(t, p);\n", "", ARCHIVES),
     ("restored-data-files", RESTORE,
      "            rc = pagefiles_sync_found(t, &p->files, &id, 1);", "            rc = ELOQ_OK;",
+     ARCHIVES),
+    ("restored-over-damage", RUN_ARCHIVE, "    return prewrite(t, *ret);", "    return ELOQ_OK;",
      ARCHIVES),
     ("restore-writes-into-what-archives-name", RESTORE,
      "p->falloc.next = MAX(p->falloc.next, s->max_place);", "p->falloc.next = s->max_place;",
@@ -346,18 +370,10 @@ MUTANTS = [
 
 # Why each is in the source though no test misses it.
 SURVIVORS = {
-    "file-closed-early":
-        "the file stays listed, is opened again and flushed in the commit; but the kernel may forget "
-        "a write that failed once no descriptor is open",
-    "mkdirs": "whole_sync_up flushes the same directories, as long as there is no record",
-    "mkdirs-below-root": "as mkdirs",
     "found-manifest-tail":
         "our records tell a stale tail by their sequence; the reference's do not",
     "found-partition-name":
         "the open flushed the store's directory, and what is made later is flushed when made",
-    "failed-flush-of-found":
-        "what a process of ours leaves unflushed is one manifest record, which is written anew; a "
-        "copied store has more",
     "unknown-after-data-flush":
         "the pages of the failed commit are given up and written anew; format.md 15 asks for it",
     "repair-without-data-files":
@@ -405,4 +421,5 @@ ENDS = [
     (FDS, "close_entry"),      # wherever room for a descriptor is made
     (LOG, "write_record"),     # of manifest_log_append
     (ARCHIVE, "archive_retain"),
+    (AHEAD_C, "write_zeros"),  # beside the commits
 ]

@@ -36,13 +36,13 @@ Mutant = collections.namedtuple("Mutant", "name file old new programs")
 Answer = collections.namedtuple("Answer", "caught command said")
 
 
-def commands_of(program, seed):
+def commands_of(program, seed, scale):
     """How the scoreboard runs a program at the size of CI; one that it does not know runs as it is."""
     sizes = {r[0]: r[2] for r in rows.ROWS}
     found = []
     for row, command, share, _ in rows.PROGRAMS:
         if command[0] == program:
-            cases = max(1, round((sizes[row] or 0) * share))
+            cases = max(1, round((sizes[row] or 0) * share * scale))
             found.append([w.format(source=ROOT, seed=seed, cases=cases) for w in command])
     return found or [[program]]
 
@@ -135,14 +135,15 @@ def summary(said):
     return (telling or lines or [""])[0][:150]
 
 
-def try_mutant(shop, mutant, hint, seed):
+def try_mutant(shop, mutant, hint, options):
     """An Answer; it was not caught when `caught` is False, and not tried when it is None."""
     text, complaint = shop.apply(mutant)
     if complaint:
         return Answer(None, [], complaint)
     try:
         tries = [(hint, HINT_SECONDS)] if hint else []
-        tries += [(c, PROGRAM_SECONDS) for p in mutant.programs for c in commands_of(p, seed)]
+        tries += [(c, PROGRAM_SECONDS) for p in mutant.programs
+                  for c in commands_of(p, options.seed, options.scale)]
         for command, seconds in tries:
             made = shop.make([command[0]])
             if made.returncode != 0:
@@ -159,6 +160,8 @@ def try_mutant(shop, mutant, hint, seed):
 def check_hints(shop, mutants, hints):
     """What a hint shows must be the mutant's doing."""
     commands = {tuple(hints[m.name]) for m in mutants if m.name in hints}
+    if not commands:
+        return
     made = shop.make([c[0] for c in commands])
     if made.returncode != 0:
         sys.exit(made.stdout[-3000:])
@@ -175,6 +178,7 @@ def parser(words):
     p.add_argument("--list", action="store_true")
     p.add_argument("--jobs", type=int, default=1)
     p.add_argument("--seed", type=int, default=1, help="of the programs, where no hint helps")
+    p.add_argument("--scale", type=float, default=1.0, help="of the programs' sizes")
     p.add_argument("--record", action="store_true", help="find the commands anew and keep them")
     return p
 
@@ -196,7 +200,7 @@ def try_all(mutants, options, report):
             shop = shops.get()
             begin = time.time()
             try:
-                answer = try_mutant(shop, mutant, used.get(mutant.name), options.seed)
+                answer = try_mutant(shop, mutant, used.get(mutant.name), options)
             finally:
                 shops.put(shop)
             return mutant, answer, time.time() - begin

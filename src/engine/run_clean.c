@@ -47,30 +47,45 @@ static void end_batches(struct task *t, struct shard *s, struct part *p, uint64_
 }
 
 /* 0 = none. */
-static int first_expiry(struct task *t, struct part *p, uint64_t *ret_ms)
+static int first_expiry(struct task *t, struct part *p, uint64_t *ret_ms, bool *ret_passed)
 {
     struct snapshot *snap = snapshot_ref(p->current);
-    int rc = tree_next_expiry(t, snap, ret_ms);
+    int rc = tree_next_expiry(t, snap, ret_ms, ret_passed);
 
     snapshot_unref(snap);
     return rc;
 }
 
-/* What has expired at `now_ms`: 1 when there is more. */
-static int clean_part(struct task *t, struct shard *s, struct part *p, uint64_t now_ms)
+/* A page that cannot be read was passed over: in the words of its damage. */
+static int fail_passed(struct task *t, struct part *p)
+{
+    bool passed;
+    uint64_t next;
+
+    TRY(first_expiry(t, p, &next, &passed));
+    return passed ? ELOQ_CORRUPTED
+                  : part_fail(t, p, ELOQ_CORRUPTED, "expired pairs are left: a page is damaged");
+}
+
+/* What has expired at `now_ms`: 1 when there is more. *ret_ended: all of it is gone, also when some
+ * may be left in pages that cannot be read, which is the failure then. */
+static int clean_part(struct task *t, struct shard *s, struct part *p, uint64_t now_ms,
+                      bool *ret_ended)
 {
     struct wtx w;
     size_t removed = 0;
     uint64_t next = 0;
+    bool passed;
 
-    TRY(first_expiry(t, p, &next));
+    TRY(first_expiry(t, p, &next, &passed));
     if (next == 0 || next > now_ms) {
         end_batches(t, s, p, next);
-        return ELOQ_OK;
+        *ret_ended = true;
+        return passed ? fail_passed(t, p) : ELOQ_OK;
     }
     uint32_t keys = batch_keys(s, p);
     TRY(wtx_begin(t, p, &w));
-    int rc = tree_clean_expired(t, &w, now_ms, keys, &removed, &next);
+    int rc = tree_clean_expired(t, &w, now_ms, keys, &removed, &next, &passed);
     if (rc < 0) {
         wtx_abort(t, &w);
         return rc;
@@ -79,12 +94,13 @@ static int clean_part(struct task *t, struct shard *s, struct part *p, uint64_t 
     TRY(wtx_commit(t, &w));
     s->counts.cleanings++;
     adapt_batch(p, keys, pairs);
-    if (removed > 0 && next != 0 && next <= now_ms) {
+    if (removed > 0 && (passed || (next != 0 && next <= now_ms))) {
         expiry_postpone(p, now_ms + LEASE_MS);
         return 1;
     }
     end_batches(t, s, p, next);
-    return ELOQ_OK;
+    *ret_ended = true;
+    return passed ? fail_passed(t, p) : ELOQ_OK;
 }
 
 /* What expires after its first step is for another time. */
@@ -96,10 +112,11 @@ int run_clean_expired(struct task *t, struct shard *s, struct request *r)
     int rc = part_table_acquire(t, &s->parts, part.table, part.partition, false, &p);
     if (rc != ELOQ_OK)
         return rc == ELOQ_NOT_FOUND && r->ask.steps.begun ? ELOQ_OK : rc;
+    bool ended = false;
     if (!r->ask.steps.begun)
         r->ask.steps.until = shard_now_us(s) / 1000;
     r->ask.steps.begun = true;
-    rc = clean_part(t, s, p, r->ask.steps.until);
+    rc = clean_part(t, s, p, r->ask.steps.until, &ended);
     part_table_release(&s->parts, p);
     return rc > 0 ? ELOQ_FETCH : rc;
 }
@@ -107,6 +124,7 @@ int run_clean_expired(struct task *t, struct shard *s, struct request *r)
 int run_clean(struct task *t, struct shard *s, eloq_part part, bool looks)
 {
     uint64_t now_ms = shard_now_us(s) / 1000;
+    bool ended = false;
     struct part *p;
 
     int rc = part_table_acquire(t, &s->parts, part.table, part.partition, false, &p);
@@ -114,8 +132,8 @@ int run_clean(struct task *t, struct shard *s, eloq_part part, bool looks)
         if (p->broken)
             expiry_set(p, EXPIRY_NEVER); /* it takes no write until the store is reopened */
         else if (looks || expiry_due(&p->expiry) <= now_ms)
-            rc = clean_part(t, s, p, now_ms);
-        if (rc < 0)
+            rc = clean_part(t, s, p, now_ms, &ended);
+        if (rc < 0 && !ended)
             expiry_retry(p, now_ms);
         part_table_release(&s->parts, p);
     } else if (rc == ELOQ_NOT_FOUND) {

@@ -12,7 +12,8 @@
 #include "file/name.h"
 #include "file/whole.h"
 
-#define STEP 16384       /* pages between two yields */
+#define STEP 16384 /* pages between two yields */
+#define PLACES_MANY (UINT64_C(1) << 20)
 #define ARCHIVE_START 64 /* bytes that tell two archives apart */
 #define ARCHIVE_TRIES 8
 
@@ -178,6 +179,42 @@ static int load_page(struct task *t, struct part *p, const struct manifest_state
     return ELOQ_OK;
 }
 
+/* Behind the last page. */
+static uint64_t used_end(struct task *t, const struct manifest_state *s)
+{
+    uint64_t end = 0;
+
+    for (uint32_t id = 0; id < s->page_count; id++) {
+        if (is_mapped(s->values[id]))
+            end = MAX(end, (s->values[id] >> 3) + 1);
+        if (id % STEP == STEP - 1)
+            task_yield(t);
+    }
+    return end;
+}
+
+/* In place each place below the next one costs a bit, and the manifest may name any. Those behind
+ * the last page and the last file are nowhere: they need not be known. */
+static int find_next_place(struct task *t, struct part *p, const struct manifest_state *s)
+{
+    struct io_names names;
+    uint64_t end = used_end(t, s);
+
+    p->falloc.next = s->max_place;
+    if (p->env->append || s->max_place < end || s->max_place - end < PLACES_MANY)
+        return ELOQ_OK;
+    io_names_init(&names, p->env->mem);
+    int rc = io_list(t, p->env->io, p->files.dir, &names);
+    for (size_t i = 0; i < names.count; i++) {
+        struct file_name name = file_name_parse(names.names[i].name);
+        if (name.kind == FILE_DATA && name.id < FILE_PAGE_END_IN_PLACE >> p->files.shift)
+            end = MAX(end, (name.id + 1) << p->files.shift);
+    }
+    io_names_free(&names);
+    p->falloc.next = MIN(s->max_place, end);
+    return rc < 0 ? io_fail(t, "list", rc, p->files.dir, 0) : ELOQ_OK;
+}
+
 /* Mapping, free ids and allocator. Yields, since a table may have many millions of pages. */
 static int load_table(struct task *t, struct part *p, const struct manifest_state *s)
 {
@@ -188,7 +225,7 @@ static int load_table(struct task *t, struct part *p, const struct manifest_stat
 
     if (!p->env->append && s->max_place > FILE_PAGE_END_IN_PLACE)
         return fail_at(t, p, 0, "too many file pages for in-place mode");
-    p->falloc.next = s->max_place;
+    TRY(find_next_place(t, p, s));
     if (!p->env->append && falloc_free_all(&p->falloc) < 0)
         return task_no_memory(t);
     if (bitset_grow(&p->free_ids, s->page_count) < 0)

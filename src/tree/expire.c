@@ -10,34 +10,71 @@
 
 #define TTL_PREFIX 8 /* the expiry before the key, big endian */
 
-static int first_key(struct task *t, struct snapshot *s, uint8_t *page, uint64_t *ret_ms)
-{
+/* A place in the TTL tree, kept across leaves that cannot be read. */
+struct place {
     struct descent d;
-    TRY(descent_init(t, &d, s->part->env->shape.page_bytes));
-    TRY(descend(t, s, s->root[TREE_TTL], eloq_bytes(NULL, 0), false, &d));
-    struct leaf leaf;
-    TRY(descend_read_leaf(t, s, &d, page, &leaf));
+    uint8_t *from; /* page_bytes */
+    size_t from_size;
+};
+
+static int place_descend(struct task *t, struct snapshot *s, struct place *p)
+{
+    return descend(t, s, s->root[TREE_TTL], eloq_bytes(p->from, p->from_size), false, &p->d);
+}
+
+/* To the leaf behind the one of the last descent: ELOQ_OK or ELOQ_END. */
+static int place_next(struct place *p)
+{
+    if (p->d.upper.size == 0)
+        return ELOQ_END;
+    memcpy(p->from, p->d.upper.data, p->d.upper.size);
+    p->from_size = p->d.upper.size;
+    return ELOQ_OK;
+}
+
+/* The first expiry in a leaf that can be read; 0 if there is none. */
+static int first_key(struct task *t, struct snapshot *s, struct place *p, uint8_t *page,
+                     uint64_t *ret_ms, bool *ret_passed)
+{
     struct leaf_cursor c;
-    leaf_cursor_init(&c, &leaf, d.scratch);
+    struct leaf leaf;
+    int rc;
+
+    *ret_ms = 0;
+    for (;;) {
+        TRY(place_descend(t, s, p));
+        rc = descend_read_leaf(t, s, &p->d, page, &leaf);
+        if (rc != ELOQ_CORRUPTED)
+            break;
+        *ret_passed = true;
+        if (place_next(p) == ELOQ_END)
+            return ELOQ_OK;
+    }
+    TRY(rc);
+    leaf_cursor_init(&c, &leaf, p->d.scratch);
     if (leaf_next(&c) != ELOQ_OK || c.entry.key.size <= TTL_PREFIX)
-        return pages_fail(t, s, d.leaf, "TTL key is too short");
+        return pages_fail(t, s, p->d.leaf, "TTL key is too short");
     *ret_ms = get_u64_be(c.entry.key.data);
     return ELOQ_OK;
 }
 
-int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms)
+int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms, bool *ret_passed)
 {
+    *ret_passed = false;
     if (s->root[TREE_TTL].n == NO_PAGE) {
         *ret_ms = 0;
         return ELOQ_OK;
     }
     struct arena_mark mark = arena_mark(&t->arena);
-    uint8_t *page;
-    int rc = buffers_take_one(t, s->part->env, &page);
-    if (rc == ELOQ_OK) {
-        rc = first_key(t, s, page, ret_ms);
-        buffers_give(s->part->env, &page, 1);
-    }
+    uint32_t page_bytes = s->part->env->shape.page_bytes;
+    struct place p = { .from = arena_alloc(&t->arena, page_bytes) };
+    uint8_t *page = NULL;
+    int rc = p.from ? descent_init(t, &p.d, page_bytes) : task_no_memory(t);
+    if (rc == ELOQ_OK)
+        rc = buffers_take_one(t, s->part->env, &page);
+    if (rc == ELOQ_OK)
+        rc = first_key(t, s, &p, page, ret_ms, ret_passed);
+    buffers_give(s->part->env, &page, 1);
     arena_reset(&t->arena, mark);
     return rc;
 }
@@ -50,12 +87,16 @@ struct expired {
     struct tree_op *ops; /* room for `limit` */
     uint64_t *expiries;  /* of ops, in TTL order */
     size_t count, limit;
-    uint64_t next; /* the first expiry not collected; 0 = none */
+    uint64_t next;      /* the first expiry not collected; 0 = none */
+    struct place place; /* from: the TTL key met last, or at which the scan began */
+    bool passed;        /* a page that cannot be read was passed over */
 };
 
 static int collect(void *user, const struct tree_pair *pair)
 {
     struct expired *e = user;
+    memcpy(e->place.from, pair->key.data, pair->key.size);
+    e->place.from_size = pair->key.size;
     if (pair->key.size <= TTL_PREFIX)
         return ELOQ_OK; /* damage: tree_check tells */
     const uint8_t *bytes = pair->key.data;
@@ -117,6 +158,37 @@ static int any_pair(struct expired *e, struct snapshot *s)
     return ELOQ_NOT_FOUND;
 }
 
+/* The scan has met a leaf that cannot be read: it begins anew behind the leaf of the key it met
+ * last. ELOQ_OK, ELOQ_END, or a failure: also where it is an index page that cannot be read. */
+static int pass_over(struct expired *e, struct snapshot *s, struct tree_scan *scan)
+{
+    struct task *t = e->t;
+    struct arena_mark mark = arena_mark(&t->arena);
+    int rc = descent_init(t, &e->place.d, s->part->env->shape.page_bytes);
+    if (rc == ELOQ_OK)
+        rc = place_descend(t, s, &e->place);
+    if (rc == ELOQ_OK)
+        rc = place_next(&e->place);
+    if (rc == ELOQ_OK) {
+        const eloq_range rest = { .begin = eloq_bytes(e->place.from, e->place.from_size) };
+        tree_scan_close(scan);
+        if (tree_scan_open(scan, s->part->env->mem, s, TREE_TTL, &rest, 0) < 0)
+            rc = task_no_memory(t);
+    }
+    e->passed = true;
+    arena_reset(&t->arena, mark);
+    return rc;
+}
+
+static int scan_on(struct expired *e, struct snapshot *s, struct tree_scan *scan)
+{
+    int rc;
+    while ((rc = tree_scan_step(e->t, scan, collect, e)) == ELOQ_CORRUPTED)
+        if ((rc = pass_over(e, s, scan)) != ELOQ_OK)
+            return rc;
+    return rc;
+}
+
 /* Collects the next expired keys. A TTL key without its pair stays where it is (only a damaged
  * store has any), so a round that met nothing else would be met again for ever: it is skipped. */
 static int collect_round(struct expired *e, struct snapshot *s, struct tree_scan *scan)
@@ -124,7 +196,7 @@ static int collect_round(struct expired *e, struct snapshot *s, struct tree_scan
     int rc;
     do {
         e->count = 0;
-        rc = tree_scan_step(e->t, scan, collect, e);
+        rc = scan_on(e, s, scan);
         if (rc < 0 && !(rc == ELOQ_CORRUPTED && e->count > 0))
             return rc; /* else those before the damage can be cleaned */
         rc = any_pair(e, s);
@@ -133,7 +205,7 @@ static int collect_round(struct expired *e, struct snapshot *s, struct tree_scan
         e->count = 0;
     if (rc < 0 || e->count < e->limit)
         return rc < 0 ? rc : ELOQ_OK;
-    rc = tree_scan_step(e->t, scan, collect, e);
+    rc = scan_on(e, s, scan);
     return rc < 0 && rc != ELOQ_CORRUPTED ? rc : ELOQ_OK;
 }
 
@@ -162,19 +234,21 @@ static int clean(struct task *t, struct wtx *w, struct expired *e)
 }
 
 int tree_clean_expired(struct task *t, struct wtx *w, uint64_t now_ms, size_t limit,
-                       size_t *ret_removed, uint64_t *ret_next)
+                       size_t *ret_removed, uint64_t *ret_next, bool *ret_passed)
 {
     struct arena_mark mark = arena_mark(&t->arena);
     struct expired e = { .t = t, .now_ms = now_ms, .limit = MAX(limit, 1) };
     e.ops = arena_alloc(&t->arena, e.limit * sizeof(*e.ops));
     e.expiries = arena_alloc(&t->arena, e.limit * sizeof(*e.expiries));
+    e.place.from = arena_alloc(&t->arena, w->base->part->env->shape.page_bytes);
     arena_init(&e.keys, w->base->part->env->mem);
-    int rc = e.ops && e.expiries ? clean(t, w, &e) : task_no_memory(t);
+    int rc = e.ops && e.expiries && e.place.from ? clean(t, w, &e) : task_no_memory(t);
     arena_free(&e.keys);
     arena_reset(&t->arena, mark);
     if (rc < 0)
         return rc;
     *ret_removed = e.count;
     *ret_next = e.next;
+    *ret_passed = e.passed;
     return ELOQ_OK;
 }

@@ -46,11 +46,13 @@ int tree_apply(struct task *t, struct wtx *w, struct tree_op *ops, size_t count,
  * its timestamp. Deleted leaves are read in parallel. */
 int tree_truncate(struct task *t, struct wtx *w, eloq_slice from);
 /* Removes up to `limit` pairs with expiry <= now_ms, by the TTL tree. *ret_removed: how many keys;
- * *ret_next: the next expiry left, 0 if none. */
+ * *ret_next: the next expiry left, 0 if none; *ret_passed: a leaf of the TTL tree that cannot be
+ * read was passed over, so that some may be left. */
 int tree_clean_expired(struct task *t, struct wtx *w, uint64_t now_ms, size_t limit,
-                       size_t *ret_removed, uint64_t *ret_next);
-/* Smallest expiry in the TTL tree, 0 if it is empty. */
-int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms);
+                       size_t *ret_removed, uint64_t *ret_next, bool *ret_passed);
+/* Smallest expiry in the TTL tree, 0 if it is empty. *ret_passed as above; then the words of the
+ * damage are in t->err. */
+int tree_next_expiry(struct task *t, struct snapshot *s, uint64_t *ret_ms, bool *ret_passed);
 
 /* What tree_check found. Lent. */
 struct tree_finding {

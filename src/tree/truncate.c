@@ -53,6 +53,33 @@ static int drop_pairs(struct applier *a, struct touched *leaf, eloq_slice from, 
     return rc < 0 ? pages_fail(a->t, a->w->base, leaf->id, "malformed data page") : ELOQ_OK;
 }
 
+/* A leaf that cannot be read goes all the same, since all of it is to go; what its pairs owned
+ * stays behind: overflow pages and TTL keys that tree_check tells of. */
+static int drop_leaf(struct applier *a, const struct page_read *read)
+{
+    struct touched leaf = { .id = read->id, .page = read->data };
+    bool dropped = false;
+    if (read->rc == ELOQ_OK)
+        TRY(drop_pairs(a, &leaf, eloq_bytes(NULL, 0), false, &dropped));
+    return wtx_free_page(a->t, a->w, leaf.id);
+}
+
+/* Whether any of them failed for another reason than damage of its own. */
+static int read_leaves(struct applier *a, struct page_read *reads, size_t n)
+{
+    if (pages_read_many(a->t, a->w->base, PAGE_DATA, reads, n) == ELOQ_OK)
+        return ELOQ_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (reads[i].rc == ELOQ_OK || reads[i].rc == ELOQ_CORRUPTED)
+            continue;
+        /* Once more alone, so that the words are about this page. */
+        reads[i].rc = pages_read(a->t, a->w->base, reads[i].id, PAGE_DATA, reads[i].data);
+        if (reads[i].rc < 0 && reads[i].rc != ELOQ_CORRUPTED)
+            return reads[i].rc;
+    }
+    return ELOQ_OK;
+}
+
 static int drop_leaves(struct applier *a, const struct doomed *leaves, size_t count)
 {
     struct page_read reads[WINDOW_LEAVES];
@@ -65,15 +92,11 @@ static int drop_leaves(struct applier *a, const struct doomed *leaves, size_t co
             break;
     }
     if (rc >= 0)
-        rc = pages_read_many(a->t, a->w->base, PAGE_DATA, reads, n);
+        rc = read_leaves(a, reads, n);
     for (size_t i = 0; i < n; i++) {
-        struct touched leaf = { .id = reads[i].id, .page = reads[i].data };
-        bool dropped = false;
         if (rc >= 0)
-            rc = drop_pairs(a, &leaf, eloq_bytes(NULL, 0), false, &dropped);
-        if (rc >= 0)
-            rc = wtx_free_page(a->t, a->w, leaf.id);
-        wtx_drop_page(a->w, leaf.page);
+            rc = drop_leaf(a, &reads[i]);
+        wtx_drop_page(a->w, reads[i].data);
     }
     return rc;
 }
@@ -158,6 +181,7 @@ static int cut_leaf(struct applier *a, const struct descent *d, eloq_slice from)
     int rc = pages_read(a->t, a->w->base, leaf.id, PAGE_DATA, leaf.page);
     if (rc >= 0)
         rc = drop_pairs(a, &leaf, from, true, &dropped);
+    rc = descend_damage(a->t, rc, d->lower, d->upper);
     bool is_last = leaf.next.n == NO_PAGE;
     leaf.next = page_id(NO_PAGE);
     if (rc >= 0 && !dropped && is_last && a->pack.pushed == 0)
@@ -191,6 +215,7 @@ static int truncate_at(struct applier *a, struct descent *d, eloq_slice from)
         rc = push_children(a, id, level, child, &stack, &changes, &change);
         if (rc >= 0)
             rc = drop_subtrees(a, &stack);
+        rc = descend_damage(a->t, rc, from, eloq_bytes(NULL, 0));
         if (rc >= 0 && changes.count > 0)
             rc = index_rebuild(a, level, changes.items, changes.count, &up);
         mem_free(a->keep.mem, changes.items);

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import rows as table
 
 LINE = re.compile(r"^row (\d+): tried (\d+), failed (\d+)(?:; (.*))?$", re.M)
-LAST_LINES = 12
+LAST_LINES = 30
 MINUTES = 20  # that a program may take at the CI size
 
 

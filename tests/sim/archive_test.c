@@ -14,22 +14,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 static uint64_t boundaries = 60, only_at = SIM_ARG_NONE;
 
 static struct mem sim_mem;
-static uint64_t tried, where_script, where_n;
+static uint64_t tried, failing, where_script, where_n;
+static uint64_t *counted = &tried; /* or those after a failure */
 static const char *where = "";
+
+static void run_script(uint64_t seed);
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "archive_test: script %llu, operation %llu, %s: %s (%s)\n",
             (unsigned long long)where_script, (unsigned long long)where_n, where, what,
             eloq_errmsg());
-    fprintf(stderr, "repeat: archive_test --script %llu --at %llu --trace\n",
-            (unsigned long long)where_script, (unsigned long long)where_n);
+    fprintf(stderr, "repeat: archive_test --script %llu --at %llu%s --trace\n",
+            (unsigned long long)where_script, (unsigned long long)where_n, sim_args_limits());
+    shrink(where_script, run_script);
     exit(1);
 }
 
@@ -190,7 +196,7 @@ static void recover(struct run *run, const struct truth *a, const struct truth *
     must_check(run);
     if (!script_close(run))
         fail("closed, and memory is left");
-    tried++;
+    ++*counted;
 }
 
 static void cut(const struct run *run, struct rand *r, enum sim_cut how, const struct truth *a,
@@ -273,6 +279,7 @@ static void row_stopped(const struct script *script, uint64_t n)
     struct rand r;
 
     where = "power cut";
+    counted = &tried;
     rand_seed(&r, script->seed * 100000 + n);
     sim_disk_stop_after(run.disk, n);
     if (script_open(&run) == ELOQ_OK)
@@ -298,6 +305,7 @@ static void row_failing(const struct script *script, uint64_t n)
     size_t i = 0;
 
     where = "a failure";
+    counted = &failing;
     rand_seed(&r, script->seed * 100000 + n + 50000);
     struct sim_fault fault = { .kinds = SIM_MUTATIONS & ~SIM_KIND(IO_OPEN),
                                .nth = n + 1,
@@ -380,8 +388,11 @@ int main(int argc, char **argv)
     sim_args.scripts = 6;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
+    printf("%llu power cuts after a failure\n", (unsigned long long)failing);
     sim_args_row(1, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

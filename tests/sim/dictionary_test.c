@@ -1,7 +1,7 @@
 /* tests/sim/dictionary_test.c -- power cuts and failures around the commit that stores a
  * dictionary.
  *
- *     dictionary_test [--seed N] [--trace]
+ *     dictionary_test [--seed N] [--scripts N | --cases N] [--script N] [--trace]
  *
  * A store takes a batch, then one whose values make a dictionary, then one more. At each mutating
  * operation of the second one, in place and appending:
@@ -11,19 +11,20 @@
  *   failed   the operation fails instead: the store holds the first batch; the second is taken when
  *            it comes again, with the dictionary that was made, and survives
  *
- * `check` reads every value each time. On failure: where, the seed, and exit 1. */
+ * `check` reads every value each time. On failure: the command that repeats it, and exit 1. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
 #define PAIRS 420
 #define VALUE_BYTES 4000 /* together enough for a dictionary */
 
-static uint64_t seed, where_n;
+static uint64_t seed, where_n, tried;
 static const char *where = "", *mode = "";
 static struct mem sim_mem;
 
@@ -32,6 +33,7 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "dictionary_test: seed %llu, %s, operation %llu, %s: %s (%s)\n",
             (unsigned long long)seed, mode, (unsigned long long)where_n, where, what,
             eloq_errmsg());
+    fprintf(stderr, "repeat: dictionary_test --script %llu --trace\n", (unsigned long long)seed);
     exit(1);
 }
 
@@ -155,6 +157,7 @@ static void cut(const struct run *run, struct rand *r, enum sim_cut how, bool ac
         fail("the batch after the cut is gone");
     must_close(&copy);
     sim_disk_free(copy.disk);
+    tried++;
 }
 
 /* False when the second batch needs no n-th operation. */
@@ -219,7 +222,7 @@ static bool try_failure(const struct run *base, uint64_t n)
     return has_struck;
 }
 
-static uint64_t run_mode(bool append)
+static void run_mode(bool append)
 {
     static struct script script;
     struct run run;
@@ -237,16 +240,18 @@ static uint64_t run_mode(bool append)
         m++;
     sim_disk_free(run.disk);
     script_free(&script);
-    return n;
 }
 
 int main(int argc, char **argv)
 {
     sim_args_parse(argc, argv, NULL, 0);
-    seed = sim_args.seed;
     mem_init(&sim_mem, 0);
-    uint64_t in_place = run_mode(false), append = run_mode(true);
-    printf("seed %llu: %llu and %llu operations, ok\n", (unsigned long long)seed,
-           (unsigned long long)in_place, (unsigned long long)append);
+    oracle_fail = fail;
+    while (sim_args_next(tried, &seed)) {
+        run_mode(false);
+        run_mode(true);
+    }
+    sim_args_row(1, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

@@ -19,54 +19,76 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 #define ALL UINT32_MAX
 #define SYNCS (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
 #define WRITES (SIM_KIND(IO_WRITE) | SIM_KIND(IO_PREALLOCATE) | SIM_KIND(IO_TRUNCATE))
+#define TRANSFERS (SIM_KIND(IO_READ) | SIM_KIND(IO_WRITE))
 #define SECONDS 60 /* a case that takes longer hangs */
 
 static const struct variant {
     const char *name;
     uint32_t kinds;
     int sys_errno;
-    bool forever, lose;
+    bool forever, lose, passes;
+    bool reads; /* of a store that is only read */
 } variants[] = {
-    { "EIO once", ALL, EIO, false, false },
-    { "EIO once, flushes lose", ALL, EIO, false, true },
-    { "EIO for ever", ALL, EIO, true, false },
-    { "EIO for ever, flushes lose", ALL, EIO, true, true },
-    { "ENOSPC once", ALL, ENOSPC, false, false },
-    { "ENOSPC of writes for ever", WRITES, ENOSPC, true, false },
-    { "EDQUOT of writes for ever", WRITES, EDQUOT, true, false },
-    { "ENOSPC of flushes once, they lose", SYNCS, ENOSPC, false, true },
-    { "EMFILE once", ALL, EMFILE, false, false },
-    { "EMFILE of opens for ever", SIM_KIND(IO_OPEN), EMFILE, true, false },
-    { "EAGAIN once", ALL, EAGAIN, false, false },
-    { "EIO of flushes for ever", SYNCS, EIO, true, false },
-    { "EIO of flushes for ever, they lose", SYNCS, EIO, true, true },
-    { "EIO of file flushes for ever, they lose", SIM_KIND(IO_SYNC), EIO, true, true },
-    { "EDQUOT once", ALL, EDQUOT, false, false },
+    { "EIO once", ALL, EIO, false, false, false, false },
+    { "EIO once, flushes lose", ALL, EIO, false, true, false, false },
+    { "EIO for ever", ALL, EIO, true, false, false, false },
+    { "EIO for ever, flushes lose", ALL, EIO, true, true, false, false },
+    { "ENOSPC once", ALL, ENOSPC, false, false, false, false },
+    { "ENOSPC of writes for ever", WRITES, ENOSPC, true, false, false, false },
+    { "EDQUOT of writes for ever", WRITES, EDQUOT, true, false, false, false },
+    { "ENOSPC of flushes once, they lose", SYNCS, ENOSPC, false, true, false, false },
+    { "EMFILE once", ALL, EMFILE, false, false, false, false },
+    { "EMFILE of opens for ever", SIM_KIND(IO_OPEN), EMFILE, true, false, false, false },
+    { "EAGAIN once", ALL, EAGAIN, false, false, false, false },
+    { "EIO of flushes for ever", SYNCS, EIO, true, false, false, false },
+    { "EIO of flushes for ever, they lose", SYNCS, EIO, true, true, false, false },
+    { "EIO of file flushes for ever, they lose", SIM_KIND(IO_SYNC), EIO, true, true, false, false },
+    { "EDQUOT once", ALL, EDQUOT, false, false, false, false },
+    { "ENOSPC for ever", ALL, ENOSPC, true, false, false, false },
+    { "EDQUOT for ever", ALL, EDQUOT, true, false, false, false },
+    { "EMFILE for ever", ALL, EMFILE, true, false, false, false },
+    { "EAGAIN for ever", ALL, EAGAIN, true, false, false, false },
+    { "EIO of flushes once, they lose", SYNCS, EIO, false, true, false, false },
+    { "EINTR once, in passing", ALL, EINTR, false, false, true, false },
+    { "EAGAIN once, in passing", ALL, EAGAIN, false, false, true, false },
+    { "short once", TRANSFERS, 0, false, false, true, false },
+    { "short for ever", TRANSFERS, 0, true, false, true, false },
+    { "EINTR for ever", ALL, EINTR, true, false, true, false },
+    { "reads: EIO", ALL, EIO, false, false, false, true },
+    { "reads: EMFILE", ALL, EMFILE, false, false, false, true },
+    { "reads: EAGAIN", ALL, EAGAIN, false, false, false, true },
+    { "reads: EINTR in passing", ALL, EINTR, false, false, true, true },
+    { "reads: short", TRANSFERS, 0, false, false, true, true },
 };
 #define VARIANTS (sizeof(variants) / sizeof(variants[0]))
 
 static uint64_t only_variant = SIM_ARG_NONE, only_nth = SIM_ARG_NONE;
 
 static struct mem sim_mem;
-static uint64_t tried, struck;
+static uint64_t tried, struck, syncs_lost;
 static const struct variant *variant;
 static uint64_t where_script, where_nth;
 static const char *where = "";
+
+static void run_script(uint64_t seed);
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "fault_test: script %llu, %s, operation %llu, %s: %s (%s)\n",
             (unsigned long long)where_script, variant ? variant->name : "",
             (unsigned long long)where_nth, where, what, eloq_errmsg());
-    fprintf(stderr, "repeat: fault_test --script %llu --variant %d --nth %llu --trace\n",
+    fprintf(stderr, "repeat: fault_test --script %llu --variant %d --nth %llu%s --trace\n",
             (unsigned long long)where_script, variant ? (int)(variant - variants) : 0,
-            (unsigned long long)where_nth);
+            (unsigned long long)where_nth, sim_args_limits());
+    shrink(where_script, run_script);
     exit(1);
 }
 
@@ -97,6 +119,8 @@ static void check_failure(int rc, bool of_partition)
         fail("not the status of what failed");
     if (variant->sys_errno == EAGAIN && strstr(eloq_errmsg(), "store is in use"))
         return; /* what EAGAIN means of a lock */
+    if (variant->passes && !(variant->forever && variant->sys_errno))
+        fail("what passes reaches the caller");
     if (e.sys_errno != variant->sys_errno)
         fail("not the errno of what failed");
     if (!e.file || strncmp(e.file, "/", 1) != 0)
@@ -285,7 +309,8 @@ static bool one_case(const struct script *script, uint64_t nth)
                                                       .nth = nth,
                                                       .sys_errno = variant->sys_errno,
                                                       .forever = variant->forever,
-                                                      .lose = variant->lose });
+                                                      .lose = variant->lose,
+                                                      .passes = variant->passes });
     where_nth = nth;
     alarm(SECONDS);
     bool can_reopen = go_through(&life, script->batches);
@@ -298,6 +323,7 @@ static bool one_case(const struct script *script, uint64_t nth)
     sim_disk_free(life.run.disk);
     tried++;
     struck += reached;
+    syncs_lost += sim_disk_syncs_lost(life.run.disk);
     return reached;
 }
 
@@ -365,12 +391,10 @@ static unsigned get_many(struct run *run, unsigned k, bool may_fail)
 /* On a store with states[k], every reading operation fails in its turn. */
 static void failing_reads(const struct script *script, unsigned k)
 {
-    static const struct variant reading = { "EIO of reads", ALL, EIO, false, false };
     struct sim_disk *disk = sim_disk_new(&sim_mem);
     struct run run;
     bool reached = true;
 
-    variant = &reading;
     script_start(&run, script, disk);
     must_open(&run);
     for (unsigned i = 0; i < k; i++)
@@ -386,11 +410,13 @@ static void failing_reads(const struct script *script, unsigned k)
             run.clock = clock;
             must_open(&run);
             sim_disk_print(run.disk, sim_args.trace);
-            sim_disk_fail(run.disk,
-                          &(struct sim_fault){ .kinds = ALL, .nth = nth, .sys_errno = EIO });
+            sim_disk_fail(run.disk, &(struct sim_fault){ .kinds = variant->kinds,
+                                                         .nth = nth,
+                                                         .sys_errno = variant->sys_errno,
+                                                         .passes = variant->passes });
             unsigned failed = 0;
             if (how == 0) {
-                failed = get_many(&run, k, true);
+                failed = get_many(&run, k, !variant->passes);
             } else {
                 where = how == 1 ? "scan" : "check";
                 int rc = how == 1 ? script_holds(&run, k)
@@ -398,6 +424,8 @@ static void failing_reads(const struct script *script, unsigned k)
                 if (rc > 0)
                     fail("a scan ends early");
                 failed = rc < 0;
+                if (rc < 0 && (how == 1 || rc != ELOQ_CORRUPTED)) /* check counts it as damage */
+                    check_failure(rc, true);
             }
             if (how == 0)
                 reached = sim_disk_struck(run.disk) > 0;
@@ -415,7 +443,6 @@ static void failing_reads(const struct script *script, unsigned k)
         }
     }
     sim_disk_free(disk);
-    variant = NULL;
 }
 
 static void run_script(uint64_t seed)
@@ -428,15 +455,16 @@ static void run_script(uint64_t seed)
         if (only_variant != SIM_ARG_NONE && v != only_variant)
             continue;
         variant = &variants[v];
+        for (unsigned k = 1; variant->reads && k < 4; k++)
+            if (script.states[k].count > 0)
+                failing_reads(&script, k);
+        if (variant->reads)
+            continue;
         if (only_nth != SIM_ARG_NONE)
             one_case(&script, only_nth);
         for (uint64_t nth = 1; only_nth == SIM_ARG_NONE && one_case(&script, nth);)
             nth += script.is_large ? 1 + nth % 7 : 1;
     }
-    if (only_variant == SIM_ARG_NONE)
-        for (unsigned k = 1; k < 4; k++)
-            if (script.states[k].count > 0)
-                failing_reads(&script, k);
     script_free(&script);
 }
 
@@ -449,9 +477,12 @@ int main(int argc, char **argv)
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     printf("%llu failures answered\n", (unsigned long long)struck);
     sim_args_row(5, tried, 0, NULL);
+    sim_args_row(6, syncs_lost, 0, "flushes that lost what they were to keep");
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

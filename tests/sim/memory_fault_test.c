@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 #define SECONDS 60 /* a case that takes longer hangs */
@@ -42,14 +44,17 @@ static bool should_fail(void *user, size_t size)
     return fault.at && (fault.forever ? fault.count >= fault.at : fault.count == fault.at);
 }
 
+static void run_script(uint64_t seed);
+
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "memory_fault_test: script %llu, allocation %llu%s, %s: %s (%s)\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
             fault.forever ? " and all later" : "", where, what, eloq_errmsg());
-    fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s\n",
+    fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s%s\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
-            fault.forever ? " --forever" : "");
+            fault.forever ? " --forever" : "", sim_args_limits());
+    shrink(where_script, run_script);
     exit(1);
 }
 
@@ -215,8 +220,10 @@ int main(int argc, char **argv)
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     sim_args_row(7, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

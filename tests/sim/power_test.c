@@ -23,7 +23,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 #define SCRIPTS 40 /* of the scoreboard: among so many there is each kind of batch and store */
@@ -52,13 +54,16 @@ static const char *where = "";
 static uint64_t where_script, where_n;
 static int where_cut;
 
+static void run_script(uint64_t seed);
+
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "power_test: script %llu, operation %llu, %s, cut %d: %s (%s)\n",
             (unsigned long long)where_script, (unsigned long long)where_n, where, where_cut, what,
             eloq_errmsg());
-    fprintf(stderr, "repeat: power_test --script %llu --at %llu --verbose --trace\n",
-            (unsigned long long)where_script, (unsigned long long)where_n);
+    fprintf(stderr, "repeat: power_test --script %llu --at %llu%s --trace\n",
+            (unsigned long long)where_script, (unsigned long long)where_n, sim_args_limits());
+    shrink(where_script, run_script);
     exit(1);
 }
 
@@ -505,10 +510,12 @@ int main(int argc, char **argv)
     sim_args.scripts_min = SCRIPTS;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried.cut, &seed);)
         run_script(seed);
     printf("%llu power cuts after a failure\n", (unsigned long long)tried.failing);
     sim_args_row(1, tried.cut, 0, NULL);
     sim_args_row(2, tried.again, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

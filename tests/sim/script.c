@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "sim/oracle.h"
+#include "sim/sim_args.h"
 #include "sim/sim_node.h"
 
 const eloq_part script_parts[SCRIPT_PARTS] = { { "power", 0 }, { "beside", 1 } };
@@ -13,18 +15,26 @@ const eloq_part script_parts[SCRIPT_PARTS] = { { "power", 0 }, { "beside", 1 } }
 #define FAR_MS (UINT64_C(10) * 365 * 86400 * 1000) /* waiting does not get there */
 #define CLOCK_JUMPS_AT 3                           /* the state */
 
+static uint64_t limited(uint64_t n, uint64_t limit)
+{
+    return limit > 0 ? MIN(n, limit) : n;
+}
+
 static void add(struct model *m, struct rand *r, bool is_large, unsigned deletes)
 {
     static uint8_t value[80000];
     char key[16];
 
-    snprintf(key, sizeof(key), "key%04u", (unsigned)rand_below(r, is_large ? 250 : 50));
+    uint64_t keys = is_large ? 250 : 50;
+    snprintf(key, sizeof(key), "key%04u",
+             (unsigned)(rand_below(r, keys) % limited(keys, sim_args.keys)));
     if (rand_below(r, 100) < deletes) {
         model_delete(m, key, 7, UINT64_MAX);
         return;
     }
     size_t size =
         rand_below(r, 25) ? rand_below(r, 150) : rand_below(r, is_large ? sizeof(value) : 14000);
+    size = limited(size, sim_args.values);
     memset(value, (int)rand_below(r, 256), size);
     uint64_t expire_at = rand_below(r, 5) ? 0 : SCRIPT_EXPIRY_MS + rand_below(r, 50);
     if (expire_at % 2) /* the others see the clock jump */
@@ -66,6 +76,7 @@ static void make_state(struct script *s, unsigned k)
     unsigned count = s->is_large ? large[rand_below(&r, 5)] : small[rand_below(&r, 5)];
     if (k == 1)
         count = s->is_large ? 60 : 12;
+    count = (unsigned)limited(count, sim_args.pairs);
     for (unsigned i = 0; i < count; i++)
         add(m, &r, s->is_large, kind < 3 ? 60 : 10);
 }
@@ -85,7 +96,12 @@ void script_make(struct script *s, uint64_t seed)
     s->is_ahead = seed / 8 % 2 == 1;
     s->expires = seed % 3 == 2;
     s->parts = seed / 4 % 3 == 1 ? 2 : 1;
-    s->batches = s->is_large ? 7 : 5;
+    s->compacts = seed % 8 < 4;
+    s->batches = (unsigned)limited(s->is_large ? 7 : 5, sim_args.batches);
+    if (sim_args.plain) {
+        s->has_two_paths = s->is_ahead = s->expires = s->compacts = false;
+        s->parts = 1;
+    }
     for (unsigned k = 1; k < SCRIPT_STATES; k++)
         make_state(s, k);
 }
@@ -133,6 +149,8 @@ int script_open(struct run *run)
     options.host_driven = 1;
     options.manifest_limit = s->manifest_limit;
     options.num_retained_archives = run->retained_archives;
+    if (run->fd_limit)
+        options.fd_limit = run->fd_limit;
     options.archive_interval_secs = ELOQ_ZERO;
     options.memory_bytes = 64 << 20;
     options.data_cache_bytes = (s->seed & 1) != 0 ? 1 : 5 * 4096; /* none, or few pages */
@@ -145,6 +163,7 @@ int script_open(struct run *run)
                                  .mem_fail = run->mem_fail,
                                  .mem_user = run->mem_user,
                                  .host_shards = s->parts };
+    oracle_begin(run);
     return store_open(&options, &seams, &run->db);
 }
 
@@ -153,10 +172,12 @@ bool script_close(struct run *run)
     eloq_store *db = run->db;
     const uint64_t header = 16; /* of a block in memory */
 
+    if (db)
+        CHECK(eloq_close(db) == ELOQ_OK);
+    oracle_end(run);
     run->db = NULL;
     if (!db)
         return true;
-    CHECK(eloq_close(db) == ELOQ_OK);
     /* The shell is kept for late calls, and with it the array of shards. */
     return atomic_load(&db->mem.total) == run->script->parts * sizeof(struct shard) + header;
 }
@@ -280,7 +301,7 @@ int script_write(struct run *run, unsigned from_state, unsigned to_state)
 
     int rc = cuts ? cut(run, from, to) : write_batch(run, from, to);
     /* What follows holds the same; whether it succeeds is nothing the batch promises. */
-    if (rc == ELOQ_OK && s->append && s->seed % 8 < 4)
+    if (rc == ELOQ_OK && s->append && s->compacts)
         (void)eloq_compact(run->db, script_part);
     if (rc == ELOQ_OK && s->expires && to_state >= CLOCK_JUMPS_AT) {
         uint64_t later = (SCRIPT_EXPIRY_MS + FAR_MS / 2) * 1000;

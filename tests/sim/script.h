@@ -21,9 +21,10 @@
 struct script {
     uint64_t seed;
     bool append, is_large, has_two_paths, compresses;
+    bool compacts;
     bool expires;   /* from some batch on half of what can expire has, and is cleaned away */
     unsigned parts; /* each on a shard of its own */
-    bool is_ahead; /* files are written ahead from the first commits on */
+    bool is_ahead;  /* files are written ahead from the first commits on */
     uint32_t shift, manifest_limit;
     unsigned batches;
     struct model states[SCRIPT_STATES];
@@ -41,6 +42,7 @@ struct run {
     bool (*mem_fail)(void *user, size_t size); /* may be NULL */
     void *mem_user;
     uint32_t retained_archives; /* options.num_retained_archives */
+    uint32_t fd_limit;          /* options.fd_limit; 0: as always */
     eloq_store *db;             /* NULL: not open */
 };
 

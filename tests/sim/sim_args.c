@@ -2,6 +2,7 @@
 #include "sim/sim_args.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,9 +15,12 @@ struct sim_args sim_args = { .seed = 1, .scripts = 1, .script = SIM_ARG_NONE, .s
 static uint64_t scripts_done;
 
 static const struct sim_arg common[] = {
-    { "seed", &sim_args.seed, NULL },   { "scripts", &sim_args.scripts, NULL },
-    { "cases", &sim_args.cases, NULL }, { "script", &sim_args.script, NULL },
-    { "trace", NULL, &sim_args.trace }, { "verbose", NULL, &sim_args.verbose },
+    { "seed", &sim_args.seed, NULL },       { "scripts", &sim_args.scripts, NULL },
+    { "cases", &sim_args.cases, NULL },     { "script", &sim_args.script, NULL },
+    { "batches", &sim_args.batches, NULL }, { "pairs", &sim_args.pairs, NULL },
+    { "keys", &sim_args.keys, NULL },       { "values", &sim_args.values, NULL },
+    { "plain", NULL, &sim_args.plain },     { "shrink", NULL, &sim_args.shrink },
+    { "trace", NULL, &sim_args.trace },     { "verbose", NULL, &sim_args.verbose },
 };
 
 void sim_args_parse(int argc, char **argv, const struct sim_arg *more, unsigned more_count)
@@ -26,6 +30,9 @@ void sim_args_parse(int argc, char **argv, const struct sim_arg *more, unsigned 
     int index;
 
     CHECK(more_count <= MORE_MAX);
+    /* A store is opened and closed thousands of times: its memory need not go back in between. */
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
+    mallopt(M_MMAP_THRESHOLD, 512 << 20);
     for (unsigned i = 0; i < count; i++) {
         const struct sim_arg *arg = i < common_count ? &common[i] : &more[i - common_count];
         options[i] = (struct option){ .name = arg->name, .has_arg = arg->number != NULL };
@@ -55,6 +62,26 @@ bool sim_args_next(uint64_t tried, uint64_t *ret_script)
     if (sim_args.cases > 0)
         return tried < sim_args.cases || done < sim_args.scripts_min;
     return done < sim_args.scripts;
+}
+
+const char *sim_args_limits(void)
+{
+    static char text[200];
+    const struct {
+        const char *name;
+        uint64_t n;
+    } limits[] = { { "batches", sim_args.batches },
+                   { "pairs", sim_args.pairs },
+                   { "keys", sim_args.keys },
+                   { "values", sim_args.values } };
+    size_t size = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+        if (limits[i].n > 0)
+            size += (size_t)snprintf(text + size, sizeof(text) - size, " --%s %llu", limits[i].name,
+                                     (unsigned long long)limits[i].n);
+    snprintf(text + size, sizeof(text) - size, "%s", sim_args.plain ? " --plain" : "");
+    return text;
 }
 
 void sim_args_row(unsigned row, uint64_t tried, uint64_t failed, const char *text)

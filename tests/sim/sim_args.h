@@ -4,6 +4,11 @@
  *     --scripts N   so many of them
  *     --cases N     instead: scripts until so many cases were tried
  *     --script N    just this one, as a failure names it
+ *     --shrink      of a script that fails, look for a smaller one
+ *     --batches, --pairs, --keys, --values N, --plain
+ *                   limits of a script, as shrinking found them: batches, pairs of a batch, keys,
+ *                   bytes of a value; one shard, one path, nothing compacted, cleaned, written
+ * ahead
  *     --trace       every operation, to stderr
  *     --verbose     a line for each script
  *
@@ -20,7 +25,8 @@ struct sim_args {
     uint64_t seed, scripts, cases, script;
     uint64_t scripts_min; /* with --cases, too */
     uint64_t spacing;
-    bool trace, verbose;
+    uint64_t batches, pairs, keys, values; /* 0 = no limit */
+    bool plain, shrink, trace, verbose;
 };
 
 /* Defaults may be set before they are parsed: seed 1, no cases and one script, spacing 1000 unless
@@ -38,5 +44,7 @@ struct sim_arg {
 void sim_args_parse(int argc, char **argv, const struct sim_arg *more, unsigned more_count);
 /* The next script to run; false: it is enough. `tried`: the cases so far. */
 bool sim_args_next(uint64_t tried, uint64_t *ret_script);
+/* The limits as options, for the command that repeats a failure. Static. */
+const char *sim_args_limits(void);
 /* A row of the scoreboard; `text` may be NULL. */
 void sim_args_row(unsigned row, uint64_t tried, uint64_t failed, const char *text);

@@ -431,15 +431,25 @@ bool sim_disk_stopped(const struct sim_disk *disk)
     return disk->stopped;
 }
 
+void sim_disk_lose_at_close(struct sim_disk *disk)
+{
+    disk->closes_lose = true;
+}
+
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault)
 {
-    CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && fault->sys_errno > 0);
+    CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && (fault->sys_errno > 0 || fault->passes));
     disk->faults[disk->fault_count++] = *fault;
 }
 
 uint64_t sim_disk_struck(const struct sim_disk *disk)
 {
     return disk->struck;
+}
+
+uint64_t sim_disk_syncs_lost(const struct sim_disk *disk)
+{
+    return disk->syncs_lost;
 }
 
 bool sim_disk_lost_names(const struct sim_disk *disk)
@@ -452,6 +462,13 @@ void sim_disk_heal(struct sim_disk *disk)
     disk->fault_count = 0;
     disk->stopped = false;
     disk->stop_in = UINT64_MAX;
+}
+
+void sim_disk_watch(struct sim_disk *disk, void (*f)(void *user, const char *path, uint64_t size),
+                    void *user)
+{
+    disk->watch = f;
+    disk->watch_user = user;
 }
 
 uint64_t sim_disk_count(const struct sim_disk *disk, uint32_t kinds)

@@ -65,14 +65,24 @@ struct sim_fault {
     int sys_errno;
     bool forever; /* and all later ones */
     bool lose;    /* a sync that fails: its changes are clean and lost, as on ext4 */
+    bool passes;  /* one system call's answer, which backends go on from (io/transfer.h): EINTR,
+                     EAGAIN, or with sys_errno 0 a short transfer */
 };
 /* A failing write may have written some of its sectors; what changes names may have done so. At
  * most 8 faults at a time. */
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault);
 uint64_t sim_disk_struck(const struct sim_disk *disk); /* operations that a fault made fail */
+uint64_t sim_disk_syncs_lost(const struct sim_disk *disk); /* those of them that lost changes */
 /* A failing flush of a directory has lost changes, since the last power cut. */
 bool sim_disk_lost_names(const struct sim_disk *disk);
 void sim_disk_heal(struct sim_disk *disk); /* no faults, no stop */
+/* From now on the last close of a file loses what was not flushed, and nobody is told: the system
+ * writes it later, that fails, and with the inode the failure is forgotten. */
+void sim_disk_lose_at_close(struct sim_disk *disk);
+
+/* Called before a file is unlinked (size 0) or made shorter. NULL: nobody watches. */
+void sim_disk_watch(struct sim_disk *disk, void (*f)(void *user, const char *path, uint64_t size),
+                    void *user);
 
 /* Operations executed so far, failed ones too: of these kinds; mutating ones. */
 uint64_t sim_disk_count(const struct sim_disk *disk, uint32_t kinds);

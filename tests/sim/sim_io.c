@@ -2,11 +2,13 @@
 #include "sim/sim_io.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/map.h"
+#include "io/transfer.h"
 #include "sim/sim_node.h"
 
 #define DIRECT_ALIGN 4096
@@ -116,8 +118,18 @@ static int64_t lock_file(struct sim_handle *h, int flags)
     return 0;
 }
 
+static bool is_open_elsewhere(const struct sim_disk *disk, const struct sim_handle *h)
+{
+    for (int fd = 0; fd < disk->handle_count; fd++)
+        if (&disk->handles[fd] != h && disk->handles[fd].node == h->node)
+            return true;
+    return false;
+}
+
 static int64_t close_file(struct sim_disk *disk, struct sim_handle *h)
 {
+    if (disk->closes_lose && !h->node->is_dir && !is_open_elsewhere(disk, h))
+        sim_sync(disk, h->node, true);
     unlock_file(h);
     sim_node_unref(disk, h->node);
     h->node = NULL;
@@ -358,11 +370,15 @@ static void execute_failing(struct sim_io *s, const struct io_req *req, bool los
     struct sim_node *dir;
 
     if (req->op == IO_SYNC_DIR) {
-        if (lose && find_dir(s->disk, req->path, &dir) == 0)
+        if (lose && find_dir(s->disk, req->path, &dir) == 0) {
             s->disk->lost_names |= sim_sync(s->disk, dir, true) > 0;
+            s->disk->syncs_lost++;
+        }
     } else if (req->op == IO_SYNC) {
-        if (lose && h)
+        if (lose && h) {
             sim_sync(s->disk, h->node, true);
+            s->disk->syncs_lost++;
+        }
     } else if (req->op == IO_WRITE && h && check_write(h, req) == 0) {
         write_file(s->disk, h, req, rand_below(&s->rand, request_size(req) / SECTOR + 1) * SECTOR);
     } else if (req->op == IO_CLOSE && h) {
@@ -434,25 +450,101 @@ static void trace(struct sim_disk *disk, const struct io_req *req, int64_t resul
                 (unsigned long long)req->length, (long long)result);
 }
 
-static int64_t perform(struct sim_io *s, const struct io_req *req)
+static void tell_watcher(struct sim_disk *disk, const struct io_req *req)
+{
+    static char path[PATH_MAX]; /* one thread */
+    struct sim_handle *h;
+
+    if (req->op == IO_UNLINK)
+        disk->watch(disk->watch_user, req->path, 0);
+    else if (req->op == IO_TRUNCATE && (h = handle_of(disk, req->fd))
+             && req->length < h->node->now.size && sim_path_of(disk, h->node, path))
+        disk->watch(disk->watch_user, path, req->length);
+}
+
+/* Some sectors of what is left; false: there is but one, or the file ends. */
+static bool transfer_some(struct sim_io *s, struct io_req *req)
+{
+    const struct iovec *iov;
+    struct io_req some = *req;
+    uint64_t most = transfer_rest(req, &iov) > 0 ? iov->iov_len : 0;
+    struct iovec part;
+    int64_t answer;
+
+    if ((req->op != IO_READ && req->op != IO_WRITE) || most <= DIRECT_ALIGN)
+        return false;
+    part.iov_base = iov->iov_base;
+    part.iov_len = (1 + rand_below(&s->rand, (most - 1) / DIRECT_ALIGN)) * DIRECT_ALIGN;
+    some.iov = &part;
+    some.iov_count = 1;
+    some.offset += (uint64_t)req->progress;
+    answer = execute(s->disk, &some);
+    if (answer != (int64_t)part.iov_len)
+        return false; /* it fails, or ends: the whole will tell */
+    req->progress += answer;
+    return true;
+}
+
+/* What a backend makes of an answer that may pass: true: the request goes on. */
+static bool passes(struct sim_io *s, struct io_req *req, const struct sim_fault *fault)
+{
+    if (req->op == IO_CLOSE || (req->op == IO_LOCK && fault->sys_errno == EAGAIN))
+        return false;
+    return fault->sys_errno == 0 ? transfer_some(s, req) : transfer_retry(req, -fault->sys_errno);
+}
+
+/* What is left of a request that was answered in part before. */
+static int64_t execute_rest(struct sim_disk *disk, struct io_req *req)
+{
+    struct io_req rest = *req;
+    const struct iovec *iov;
+    int64_t total = req->progress, answer = 0;
+
+    if (total == 0)
+        return execute(disk, req);
+    while ((rest.iov_count = transfer_rest(req, &iov)) > 0) {
+        rest.iov = iov;
+        rest.offset = req->offset + (uint64_t)req->progress;
+        answer = execute(disk, &rest);
+        if (answer < 0)
+            break;
+        req->progress += answer;
+        total += answer;
+        if ((uint64_t)answer < request_size(&rest))
+            break; /* the end of the file */
+    }
+    return answer < 0 ? answer : total;
+}
+
+/* GOES_ON: it is to be queued again. */
+#define GOES_ON INT64_MIN
+
+static int64_t answer_fault(struct sim_io *s, struct io_req *req, const struct sim_fault *fault)
+{
+    s->disk->struck++;
+    if (fault->passes && passes(s, req, fault))
+        return GOES_ON;
+    if (fault->passes && (req->op == IO_CLOSE || fault->sys_errno == 0))
+        return execute_rest(s->disk, req);
+    execute_failing(s, req, fault->lose);
+    return -fault->sys_errno;
+}
+
+static int64_t perform(struct sim_io *s, struct io_req *req)
 {
     struct sim_disk *disk = s->disk;
-    struct sim_fault fault;
+    struct sim_fault fault = { 0 };
     int64_t result;
     bool mutation;
 
     if (disk->stopped || s->epoch != disk->epoch)
         return -EIO;
     mutation = is_mutation(disk, req);
+    if (disk->watch)
+        tell_watcher(disk, req);
     disk->counts[req->op]++;
     disk->mutations += mutation;
-    if (has_fault(disk, req, &fault)) {
-        execute_failing(s, req, fault.lose);
-        disk->struck++;
-        result = -fault.sys_errno;
-    } else {
-        result = execute(disk, req);
-    }
+    result = has_fault(disk, req, &fault) ? answer_fault(s, req, &fault) : execute_rest(disk, req);
     trace(disk, req, result);
     if (mutation && disk->stop_in != UINT64_MAX && --disk->stop_in == 0)
         disk->stopped = true;
@@ -463,6 +555,8 @@ static void submit(struct io *io, struct io_req *req)
 {
     struct sim_io *s = container_of(io, struct sim_io, io);
 
+    req->progress = 0;
+    req->scratch[0] = 0; /* retries */
     list_push_back(&s->queue, &req->link);
     s->queued++;
 }
@@ -494,7 +588,14 @@ static void poll_io(struct io *io, uint64_t wait_ns)
     while (n-- > 0) {
         struct io_req *req = take(s);
 
-        io_complete(io, req, perform(s, req));
+        int64_t result = perform(s, req);
+
+        if (result != GOES_ON) {
+            io_complete(io, req, result);
+            continue;
+        }
+        list_push_back(&s->queue, &req->link);
+        s->queued++;
     }
 }
 

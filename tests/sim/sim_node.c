@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -150,6 +151,25 @@ int sim_walk(struct sim_disk *disk, const char *path, struct sim_place *ret)
         return -EINVAL; /* a trailing slash */
     *ret = place;
     return 0;
+}
+
+static bool find_path(const struct sim_node *dir, const struct sim_node *node, char *path,
+                      size_t size)
+{
+    for (size_t i = 0; i < dir->now_entries.count; i++) {
+        const struct sim_entry *e = &dir->now_entries.items[i];
+        int n = snprintf(path + size, PATH_MAX - size, "/%s", e->name);
+
+        if (e->node == node
+            || (e->node->is_dir && find_path(e->node, node, path, size + (size_t)n)))
+            return true;
+    }
+    return false;
+}
+
+bool sim_path_of(const struct sim_disk *disk, const struct sim_node *node, char *ret)
+{
+    return find_path(disk->root, node, ret, 0);
 }
 
 static struct sim_change *change_new(struct sim_disk *disk, enum sim_change_kind kind,

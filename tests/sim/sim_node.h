@@ -62,7 +62,8 @@ struct sim_disk {
     uint64_t epoch; /* a kill or cut begins the next */
     bool stopped;
     bool lost_names;
-    uint64_t struck;
+    bool closes_lose;
+    uint64_t struck, syncs_lost;
     uint64_t stop_in; /* mutations left; UINT64_MAX: no stop */
     struct sim_fault faults[SIM_FAULTS];
     size_t fault_count;
@@ -70,6 +71,8 @@ struct sim_disk {
     uint64_t mutations;
     uint64_t trace; /* a hash of every operation and its result */
     bool prints;    /* each operation, to stderr */
+    void (*watch)(void *user, const char *path, uint64_t size);
+    void *watch_user;
 };
 
 struct sim_node *sim_node_new(struct sim_disk *disk, bool is_dir);
@@ -82,6 +85,8 @@ struct sim_place {
     const char *name; /* the last component, in the path; "" for the root */
 };
 int sim_walk(struct sim_disk *disk, const char *path, struct sim_place *ret);
+/* The path that shows a file, at most PATH_MAX bytes with its end; false: none does. */
+bool sim_path_of(const struct sim_disk *disk, const struct sim_node *node, char *ret);
 
 struct sim_node *sim_entries_get(const struct sim_entries *e, const char *name);
 void sim_entries_set(struct sim_disk *disk, struct sim_entries *e, const char *name,

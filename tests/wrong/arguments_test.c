@@ -352,6 +352,18 @@ static void answers_as_empty(eloq_store *own, eloq_part p, int check)
                               { .key = keys[1], .kind = ELOQ_DELETE } };
     ck_ok(eloq_write(own, p, deletes, 2));
     ck_rc(eloq_check(own, p, NULL, NULL, NULL), check);
+    ck_rc(eloq_clean_expired(own, p), check);
+}
+
+/* Afterwards it is as one that was never written. */
+static void goes_as_told(eloq_store *own, eloq_part p)
+{
+    ck_ok(eloq_truncate(own, p, eloq_str("a")));
+    ck_ok(eloq_truncate(own, p, eloq_str("")));
+    ck_ok(eloq_truncate(own, p, eloq_str("")));
+    ck_ok(eloq_drop(own, p.table));
+    ck_ok(eloq_drop(own, p.table));
+    answers_as_empty(own, p, ELOQ_NOT_FOUND);
 }
 
 START_TEST(partitions_never_written_and_empty_ones_answer_as_told)
@@ -374,6 +386,9 @@ START_TEST(partitions_never_written_and_empty_ones_answer_as_told)
             answers_as_empty(own, never, ELOQ_NOT_FOUND);
             put(own, never, "k", "v");
             expect(own, never, "k", "v");
+            ck_ok(eloq_delete(own, never, eloq_str("k")));
+            goes_as_told(own, never);
+            goes_as_told(own, empty);
             ck_ok(eloq_close(own));
         }
     }

@@ -77,6 +77,15 @@ static void place_too_high(struct victim *v)
 
 ROW(fp_not_below_max_fp_or_mapped_twice, .variants = 4, .damage = place_too_high, WHOLE)
 
+/* Not damage: but places that are in no file cost nothing. */
+static void next_place_far_behind(struct victim *v)
+{
+    v->max_place = FILE_PAGE_END_IN_PLACE >> (8 * v->variant);
+}
+
+ROW(a_next_place_far_behind_all_files, .variants = 2, .damage = next_place_far_behind, .page = -1,
+    .writes_are_fine = true, .check_is_fine = true)
+
 /* ---- mapping values ---- */
 
 static void bad_types(struct victim *v)
@@ -291,6 +300,7 @@ int main(void)
     ADD(page_past_the_end_of_its_file);
     ADD(index_page_past_the_end_of_its_file);
     ADD(fp_not_below_max_fp_or_mapped_twice);
+    ADD(a_next_place_far_behind_all_files);
     ADD(mapping_types_0_and_3_to_6);
     ADD(a_root_that_is_not_mapped);
     ADD(a_root_that_is_no_index_page);

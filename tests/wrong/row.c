@@ -25,6 +25,7 @@ static bool open_store(int backend, bool read_only, eloq_store **ret)
 
     options.format.pages_per_file_shift = VICTIM_SHIFT;
     options.read_only = read_only;
+    options.memory_bytes = UINT64_C(64) << 20; /* no number on disk costs more */
     return fixture_open(kinds[backend], "s", &options, ret);
 }
 

@@ -258,6 +258,43 @@ static void one_page(int append)
     ck_ok(eloq_close(db));
 }
 
+/* What a damaged leaf held goes with it when the whole of it is to go; where the cut needs the
+ * damaged page nothing happens. */
+static void truncate_over(int append)
+{
+    eloq_store *db = NULL;
+    reopen(append, &db);
+    find_lost(db);
+    if (lost[0] || lost[1]) {
+        ck_rc(eloq_truncate(db, part, eloq_str(keys[1])), ELOQ_CORRUPTED);
+        must_name_the_damage();
+        look(db);
+        ck_ok(eloq_close(db));
+        return;
+    }
+    ck_ok(eloq_truncate(db, part, eloq_str(keys[1])));
+    for (int i = 1; i < KEYS; i++)
+        stored[i] = lost[i] = false;
+    no_expiry = true; /* the TTL tree may be what is damaged */
+    reopen(append, &db);
+    look(db);
+    change(db, 3);
+    look(db);
+    ck_ok(eloq_close(db));
+}
+
+static void begin_again(const char *name, uint64_t offset)
+{
+    shell("rm -rf %s", fixture_path("s"), "");
+    shell("cp -r %s %s", fixture_path("original"), fixture_path("s"));
+    no_expiry = false;
+    for (int i = 0; i < KEYS; i++) {
+        set_value(i, 1);
+        stored[i] = true;
+    }
+    flip(name, offset);
+}
+
 START_TEST(each_damaged_page_costs_its_own_keys)
 {
     unsigned pages = 0;
@@ -272,16 +309,12 @@ START_TEST(each_damaged_page_costs_its_own_keys)
             continue;
         ck_assert_int_eq(fstatat(dirfd(dir), entry->d_name, &st, 0), 0);
         for (uint64_t offset = 0; offset + PAGE <= (uint64_t)st.st_size; offset += PAGE) {
-            shell("rm -rf %s", fixture_path("s"), "");
-            shell("cp -r %s %s", fixture_path("original"), fixture_path("s"));
-            no_expiry = false;
-            for (int i = 0; i < KEYS; i++) {
-                set_value(i, 1);
-                stored[i] = true;
-            }
-            flip(entry->d_name, offset);
+            begin_again(entry->d_name, offset);
             one_page(_i);
-            pages++;
+            if (++pages % 2 == (unsigned)_i) { /* it takes long; the modes do not differ here */
+                begin_again(entry->d_name, offset);
+                truncate_over(_i);
+            }
         }
     }
     closedir(dir);

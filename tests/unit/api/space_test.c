@@ -275,6 +275,12 @@ START_TEST(compact_is_for_append_mode)
     options = options_of(true, 4);
     ck_assert(fixture_open(STORE_SYNC, "append", &options, &db));
     ck_rc(eloq_compact(db, part), ELOQ_NOT_FOUND);
+    ck_ok(eloq_delete(db, part, eloq_str("k"))); /* makes nothing */
+    ck_rc(eloq_compact(db, part), ELOQ_NOT_FOUND);
+    put(db, part, "k", "v");
+    ck_ok(eloq_delete(db, part, eloq_str("k")));
+    ck_ok(eloq_compact(db, part));
+    ck_ok(eloq_clean_expired(db, part));
     put(db, part, "k", "v");
     ck_ok(eloq_compact(db, part));
     ck_ok(eloq_clean_expired(db, part));

@@ -294,17 +294,18 @@ static int clean(struct task *t, void *arg)
     struct world *w = arg;
     struct wtx wtx;
     uint64_t next, ttl_next;
+    bool passed;
     size_t removed;
     do {
         TRY(wtx_begin(t, w->part, &wtx));
-        int rc = tree_clean_expired(t, &wtx, w->now_ms, 100, &removed, &next);
+        int rc = tree_clean_expired(t, &wtx, w->now_ms, 100, &removed, &next, &passed);
         if (rc < 0) {
             wtx_abort(t, &wtx);
             return rc;
         }
         ck_assert_uint_le(removed, 100);
         TRY(wtx_commit(t, &wtx));
-        TRY(tree_next_expiry(t, w->part->current, &ttl_next));
+        TRY(tree_next_expiry(t, w->part->current, &ttl_next, &passed));
         ck_assert(removed != 0 || next == 0 || next > w->now_ms);
     } while (next != 0 && next <= w->now_ms);
 

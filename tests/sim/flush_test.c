@@ -1,0 +1,200 @@
+/* tests/sim/flush_test.c -- flushes that fail, or lose, in ways of their own: what power_test
+ * leaves out.
+ *
+ *     flush_test [--seed N] [--scripts N | --cases N] [--script N] [--verbose] [--trace]
+ *
+ * Of each script (sim/script.h), the power being cut at the end; what was acknowledged must hold:
+ *
+ *   forbidden   each flush of a directory in turn is answered EACCES, as for one that may not be
+ *               read: some of those above a store are passed over
+ *   copied      what stands there was copied and never flushed; then each flush in turn fails, and
+ *               what it was to flush is clean and lost, and writes are tried again in this process
+ *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
+ *               that fails after its last descriptor is closed is forgotten with the inode
+ *
+ * On failure: where, the command that repeats it, and exit 1. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/script.h"
+#include "sim/sim_args.h"
+
+#define FLUSHES (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
+#define COPIED_FLUSHES 12 /* more than what was found is flushed with */
+#define FDS_LEAST 16      /* so few that files are closed within a commit */
+
+static struct mem sim_mem;
+static uint64_t tried, where_script, where_nth;
+static const char *where = "";
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+    fprintf(stderr, "flush_test: script %llu, %s, flush %llu: %s (%s)\n",
+            (unsigned long long)where_script, where, (unsigned long long)where_nth, what,
+            eloq_errmsg());
+    fprintf(stderr, "repeat: flush_test --script %llu\n", (unsigned long long)where_script);
+    exit(1);
+}
+
+static struct run new_run(const struct script *script)
+{
+    struct run run;
+
+    script_start(&run, script, sim_disk_new(&sim_mem));
+    sim_disk_print(run.disk, sim_args.trace);
+    return run;
+}
+
+/* Each batch over the last acknowledged one, `tries` times; *ret_last: the last that was tried. */
+static unsigned write_all(struct run *run, unsigned from, unsigned to, int tries,
+                          unsigned *ret_last)
+{
+    unsigned done = from;
+
+    *ret_last = from;
+    while (done < to) {
+        int rc = ELOQ_IO;
+
+        *ret_last = done + 1;
+        for (int i = 0; i < tries && rc != ELOQ_OK; i++)
+            rc = script_write(run, done, done + 1);
+        if (rc != ELOQ_OK)
+            break;
+        done++;
+    }
+    return done;
+}
+
+/* The power goes: the acknowledged state is there, or a later one that was tried. */
+static void cut(struct run *run, unsigned acknowledged, unsigned last)
+{
+    struct rand r;
+
+    if (!script_close(run))
+        fail("closed, and memory is left");
+    rand_seed(&r, run->script->seed + where_nth);
+    sim_disk_heal(run->disk);
+    sim_disk_power_cut(run->disk, &r, SIM_CUT_LOSE_ALL);
+    if (script_open(run) < 0)
+        fail("does not open");
+    if (eloq_check(run->db, script_part, NULL, NULL, NULL) < 0)
+        fail("check");
+    unsigned k = acknowledged;
+    while (k <= last && script_holds(run, k) != 0)
+        k++;
+    if (k > last)
+        fail("neither the acknowledged state nor one under way");
+    if (!script_close(run))
+        fail("closed, and memory is left");
+    sim_disk_free(run->disk);
+    tried++;
+}
+
+static uint64_t count_flushes(const struct script *script, uint32_t kinds)
+{
+    struct run run = new_run(script);
+    unsigned last;
+
+    where = "nothing happens";
+    if (script_open(&run) < 0)
+        fail("does not open");
+    write_all(&run, 0, script->batches, 1, &last);
+    uint64_t count = sim_disk_count(run.disk, kinds);
+    cut(&run, script->batches, script->batches);
+    return count;
+}
+
+static void forbidden(const struct script *script)
+{
+    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC_DIR));
+
+    where = "forbidden";
+    for (where_nth = 1; where_nth <= count; where_nth++) {
+        struct run run = new_run(script);
+        struct sim_fault fault = { .kinds = SIM_KIND(IO_SYNC_DIR),
+                                   .nth = where_nth,
+                                   .sys_errno = EACCES };
+        unsigned done = 0, last = 0;
+
+        sim_disk_fail(run.disk, &fault);
+        if (script_open(&run) == ELOQ_OK || script_open(&run) == ELOQ_OK)
+            done = write_all(&run, 0, script->batches, 2, &last);
+        else
+            fail("does not open after one failure");
+        cut(&run, done, last);
+    }
+}
+
+/* Of what was found nothing is promised before something is acknowledged on top of it. */
+static void copied(const struct script *script)
+{
+    where = "copied";
+    for (where_nth = 1; where_nth <= COPIED_FLUSHES; where_nth++) {
+        struct run run = new_run(script);
+        struct sim_fault fault = {
+            .kinds = FLUSHES, .nth = where_nth, .sys_errno = EIO, .lose = true
+        };
+        unsigned half = script->batches / 2, last;
+
+        if (script_open(&run) < 0 || write_all(&run, 0, half, 1, &last) != half)
+            fail("is not written");
+        if (!script_close(&run))
+            fail("closed, and memory is left");
+        sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
+        if (script_open(&run) < 0)
+            fail("does not open");
+        sim_disk_fail(run.disk, &fault);
+        unsigned done = write_all(&run, half, script->batches, 3, &last);
+        if (done > half) {
+            cut(&run, done, last);
+            continue;
+        }
+        if (!script_close(&run))
+            fail("closed, and memory is left");
+        sim_disk_free(run.disk);
+    }
+}
+
+static void closed(const struct script *script)
+{
+    struct run run = new_run(script);
+    unsigned last;
+
+    where = "closed";
+    where_nth = 0;
+    run.fd_limit = FDS_LEAST;
+    if (script_open(&run) < 0)
+        fail("does not open");
+    sim_disk_lose_at_close(run.disk);
+    unsigned done = write_all(&run, 0, script->batches, 1, &last);
+    if (done != script->batches)
+        fail("takes no batch");
+    cut(&run, done, done);
+}
+
+static void run_script(uint64_t seed)
+{
+    struct script script;
+
+    where_script = seed;
+    script_make(&script, seed);
+    script.parts = 1;
+    forbidden(&script);
+    copied(&script);
+    closed(&script);
+    script_free(&script);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed;
+
+    sim_args.scripts = 40;
+    sim_args_parse(argc, argv, NULL, 0);
+    mem_init(&sim_mem, 0);
+    while (sim_args_next(tried, &seed))
+        run_script(seed);
+    sim_args_row(6, tried, 0, NULL);
+    return 0;
+}
