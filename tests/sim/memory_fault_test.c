@@ -217,6 +217,7 @@ int main(int argc, char **argv)
                                            { "forever", NULL, &only_forever } };
 
     sim_args.scripts = 8;
+    sim_args.spacing = 10000;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);

@@ -7,6 +7,7 @@
 struct sim_node;
 
 struct sim_entry {
+    uint64_t hash; /* of the name */
     char *name;
     struct sim_node *node; /* a reference */
 };
