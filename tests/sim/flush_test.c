@@ -9,13 +9,17 @@
  *               read: some of those above a store are passed over
  *   copied      what stands there was copied and never flushed; then each flush in turn fails, and
  *               what it was to flush is clean and lost, and writes are tried again in this process
+ *   missing     the same without failures, but a data file is missing: what is in the others
  *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
  *               that fails after its last descriptor is closed is forgotten with the inode
+ *   crowded     many partitions at once and few descriptors: new files are closed before their
+ * commit
  *
  * On failure: where, the command that repeats it, and exit 1. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/script.h"
 #include "sim/sim_args.h"
@@ -23,6 +27,7 @@
 #define FLUSHES (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
 #define COPIED_FLUSHES 12 /* more than what was found is flushed with */
 #define FDS_LEAST 16      /* so few that files are closed within a commit */
+#define CROWD 24          /* partitions */
 
 static struct mem sim_mem;
 static uint64_t tried, where_script, where_nth;
@@ -156,6 +161,50 @@ static void copied(const struct script *script)
     }
 }
 
+static uint64_t count_damages(struct run *run)
+{
+    eloq_checked checked = { 0 };
+
+    (void)eloq_check(run->db, script_part, NULL, NULL, &checked);
+    return checked.damages;
+}
+
+/* The damage of one file costs what is in that file. */
+static void missing(const struct script *script)
+{
+    struct run run = new_run(script);
+    unsigned half = script->batches / 2, last;
+    struct rand r;
+
+    where = "missing";
+    where_nth = 0;
+    if (script_open(&run) < 0 || write_all(&run, 0, half, 1, &last) != half)
+        fail("is not written");
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    if (sim_disk_remove(run.disk, SCRIPT_PATH "/power.0/data_1_0") == 0) {
+        sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
+        if (script_open(&run) < 0)
+            fail("does not open");
+        eloq_entry more = { .key = eloq_str("zzz"), .value = eloq_str("more") };
+        int rc = eloq_write(run.db, script_part, &more, 1);
+        uint64_t damages = count_damages(&run);
+        if (!script_close(&run))
+            fail("closed, and memory is left");
+        rand_seed(&r, script->seed);
+        sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+        if (rc == ELOQ_OK) {
+            if (script_open(&run) < 0)
+                fail("does not open");
+            if (count_damages(&run) != damages)
+                fail("more is damaged than before");
+            script_close(&run);
+            tried++;
+        }
+    }
+    sim_disk_free(run.disk);
+}
+
 static void closed(const struct script *script)
 {
     struct run run = new_run(script);
@@ -173,6 +222,59 @@ static void closed(const struct script *script)
     cut(&run, done, done);
 }
 
+static void count_done(eloq_op *op)
+{
+    ++*(unsigned *)op->user;
+}
+
+/* One pair to each partition, all at once. */
+static void write_crowd(struct run *run, const char *value)
+{
+    static eloq_op ops[CROWD];
+    eloq_entry entry = { .key = eloq_str("key"), .value = eloq_str(value) };
+    unsigned done = 0;
+
+    for (uint32_t p = 0; p < CROWD; p++) {
+        ops[p] = (eloq_op){ .done = count_done, .user = &done };
+        if (eloq_write_async(run->db, (eloq_part){ "crowd", p }, &entry, 1, &ops[p]) != ELOQ_OK)
+            fail("takes no batch");
+    }
+    while (done < CROWD)
+        (void)eloq_run(run->db, 1);
+    for (uint32_t p = 0; p < CROWD; p++)
+        if (ops[p].status != ELOQ_OK)
+            fail("a batch fails");
+}
+
+static void crowded(const struct script *script)
+{
+    struct run run = new_run(script);
+    eloq_record record = { 0 };
+    struct rand r;
+
+    where = "crowded";
+    run.fd_limit = FDS_LEAST;
+    if (script_open(&run) < 0)
+        fail("does not open");
+    write_crowd(&run, "first");
+    write_crowd(&run, "second");
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    for (uint32_t p = 0; p < CROWD; p++) {
+        int rc = eloq_get(run.db, (eloq_part){ "crowd", p }, eloq_str("key"), &record);
+        if (rc != ELOQ_OK || record.value.size != 6 || memcmp(record.value.data, "second", 6) != 0)
+            fail("a partition is not what was acknowledged");
+    }
+    eloq_record_free(&record);
+    script_close(&run);
+    sim_disk_free(run.disk);
+    tried++;
+}
+
 static void run_script(uint64_t seed)
 {
     struct script script;
@@ -182,7 +284,9 @@ static void run_script(uint64_t seed)
     script.parts = 1;
     forbidden(&script);
     copied(&script);
+    missing(&script);
     closed(&script);
+    crowded(&script);
     script_free(&script);
 }
 
