@@ -14,6 +14,8 @@
  *               that fails after its last descriptor is closed is forgotten with the inode
  *   crowded     many partitions at once and few descriptors: new files are closed before their
  * commit
+ *   restored    an archive is restored that was copied with the rest
+ *   retained    archives are removed, and what they alone needed; names are lost in any order
  *
  * On failure: where, the command that repeats it, and exit 1. */
 #include <errno.h>
@@ -71,6 +73,14 @@ static unsigned write_all(struct run *run, unsigned from, unsigned to, int tries
     return done;
 }
 
+static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
+{
+    (void)user;
+    (void)p;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+}
+
 /* The power goes: the acknowledged state is there, or a later one that was tried. */
 static void cut(struct run *run, unsigned acknowledged, unsigned last)
 {
@@ -83,7 +93,7 @@ static void cut(struct run *run, unsigned acknowledged, unsigned last)
     sim_disk_power_cut(run->disk, &r, SIM_CUT_LOSE_ALL);
     if (script_open(run) < 0)
         fail("does not open");
-    if (eloq_check(run->db, script_part, NULL, NULL, NULL) < 0)
+    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) < 0)
         fail("check");
     unsigned k = acknowledged;
     while (k <= last && script_holds(run, k) != 0)
@@ -275,6 +285,97 @@ static void crowded(const struct script *script)
     tried++;
 }
 
+static void must_archive(struct run *run, uint64_t timestamp)
+{
+    if (eloq_archive(run->db, script_part, timestamp) != ELOQ_OK)
+        fail("is not archived");
+}
+
+/* An archive that was copied with everything is restored: then it lasts. */
+static void restored(const struct script *script)
+{
+    struct run run = new_run(script);
+    struct rand r;
+    unsigned last;
+
+    where = "restored";
+    if (script_open(&run) < 0 || write_all(&run, 0, 1, 1, &last) != 1)
+        fail("is not written");
+    must_archive(&run, 100);
+    write_all(&run, 1, script->batches, 1, &last);
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    if (eloq_restore(run.db, script_part, 100) != ELOQ_OK)
+        fail("is not restored");
+    /* Of the copied archive itself nothing is promised. */
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    if (script_holds(&run, 1) != 0)
+        fail("a restored archive does not hold its state");
+    script_close(&run);
+    sim_disk_free(run.disk);
+    tried++;
+}
+
+static void restore_each(struct run *run)
+{
+    eloq_archive_list list = { 0 };
+    int rc = eloq_archives(run->db, script_part, &list);
+
+    if (rc < 0 && rc != ELOQ_NOT_FOUND)
+        fail("archives are not listed");
+    run->clock.wall_us += 1000;
+    for (size_t i = 0; rc == ELOQ_OK && i < list.count; i++)
+        if (eloq_restore(run->db, script_part, list.timestamps[i]) < 0)
+            fail("an archive that is there is not restored");
+    eloq_archives_free(&list);
+}
+
+/* Archives go, and with them the files that they alone needed; a name may come back, but not one
+ * without its files. */
+static void retained(const struct script *script)
+{
+    struct run run = new_run(script);
+    struct rand r;
+    unsigned last;
+
+    where = "retained";
+    run.retained_archives = 1;
+    if (script_open(&run) < 0)
+        fail("does not open");
+    for (unsigned k = 0; k < script->batches; k++) {
+        write_all(&run, k, k + 1, 1, &last);
+        if (script->states[k + 1].count > 0)
+            must_archive(&run, 100 * (k + 1));
+    }
+    run.retained_archives = 0;
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    for (where_nth = 0; where_nth < 6; where_nth++) {
+        struct run copy = run;
+
+        copy.disk = sim_disk_copy(run.disk);
+        sim_disk_print(copy.disk, sim_args.trace);
+        sim_disk_power_cut(copy.disk, &r, SIM_CUT_NAMES);
+        if (script_open(&copy) < 0)
+            fail("does not open");
+        restore_each(&copy);
+        if (!script_close(&copy))
+            fail("closed, and memory is left");
+        sim_disk_free(copy.disk);
+        tried++;
+    }
+    sim_disk_free(run.disk);
+}
+
 static void run_script(uint64_t seed)
 {
     struct script script;
@@ -287,6 +388,11 @@ static void run_script(uint64_t seed)
     missing(&script);
     closed(&script);
     crowded(&script);
+    script.append = true;
+    if (script.seed % 3 == 0) /* would drop, and with that take archives along */
+        script.seed++;
+    restored(&script);
+    retained(&script);
     script_free(&script);
 }
 
