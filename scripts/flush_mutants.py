@@ -234,7 +234,7 @@ MUTANTS = [
      "    if (unknown && replaces)\n        p->broken = true;",
      "    if (unknown && replaces)\n        p->broken = false;", ARCHIVES),
     ("removed-archives", ARCHIVE,
-     "int synced = io_sync_dir(t, p->env->io, p->files.dir);", "int synced = 0;", ARCHIVES),
+     "int synced = io_sync_dir(t, p->env->io, p->files.dir);", "int synced = 0;", FLUSH + ARCHIVES),
     ("removed-archives-in-doubt", ARCHIVE,
      "            p->broken = true; /* nobody knows which names are there",
      "            p->broken = false; /* nobody knows which names are there", ARCHIVES),
@@ -243,13 +243,13 @@ MUTANTS = [
      "    TRY(io_sync_dir(t, p->env->io, p->files.dir));\n"
      "    rc = io_unlink(t, p->env->io, path);\n    unlock(t, p, fd);\n"
      "    p->archives_known = false;\n    return rc < 0 ? fail(t, p, \"unlink\", rc, path) : 1;",
-     ARCHIVES),
+     FLUSH + ARCHIVES),
     # ---- restores
     ("restore-before-found-lasts", RESTORE,
      "    if (rc == ELOQ_OK)\n        rc = prewrite(t, p);\n", "", ARCHIVES),
     ("restored-data-files", RESTORE,
      "            rc = pagefiles_sync_found(t, &p->files, &id, 1);", "            rc = ELOQ_OK;",
-     ARCHIVES),
+     FLUSH + ARCHIVES),
     ("restored-over-damage", RUN_ARCHIVE, "    return prewrite(t, *ret);", "    return ELOQ_OK;",
      ARCHIVES),
     ("restore-writes-into-what-archives-name", RESTORE,
