@@ -44,8 +44,6 @@ static bool should_fail(void *user, size_t size)
     return fault.at && (fault.forever ? fault.count >= fault.at : fault.count == fault.at);
 }
 
-static void run_script(uint64_t seed);
-
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "memory_fault_test: script %llu, allocation %llu%s, %s: %s (%s)\n",
@@ -54,7 +52,7 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s%s\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
             fault.forever ? " --forever" : "", sim_args_limits());
-    shrink(where_script, run_script);
+    shrink(where_script);
     exit(1);
 }
 

@@ -82,7 +82,8 @@ static int64_t open_file(struct sim_disk *disk, const struct io_req *req)
     fd = handle_acquire(disk);
     disk->handles[fd] = (struct sim_handle){ .node = place.node,
                                              .can_write = (req->flags & IO_OPEN_WRITE) != 0,
-                                             .is_direct = (req->flags & IO_OPEN_DIRECT) != 0 };
+                                             .is_direct = (req->flags & IO_OPEN_DIRECT) != 0,
+                                             .losses_told = place.node->losses };
     sim_node_ref(place.node);
     return fd;
 }
@@ -309,6 +310,15 @@ static int64_t sync_dir(struct sim_disk *disk, const struct io_req *req)
     return rc;
 }
 
+/* A flush by another descriptor has failed since: this one may have written what was lost. */
+static int tell_losses(struct sim_handle *h)
+{
+    bool is_new = h->losses_told != h->node->losses;
+
+    h->losses_told = h->node->losses;
+    return is_new ? -EIO : 0;
+}
+
 static int64_t execute_handle(struct sim_disk *disk, const struct io_req *req)
 {
     struct sim_handle *h = handle_of(disk, req->fd);
@@ -326,7 +336,7 @@ static int64_t execute_handle(struct sim_disk *disk, const struct io_req *req)
         return rc < 0 ? rc : write_file(disk, h, req, UINT64_MAX);
     case IO_SYNC:
         sim_sync(disk, h->node, false);
-        return 0;
+        return tell_losses(h);
     case IO_TRUNCATE:
     case IO_PREALLOCATE:
         return resize_file(disk, h, req);
@@ -376,7 +386,8 @@ static void execute_failing(struct sim_io *s, const struct io_req *req, bool los
         }
     } else if (req->op == IO_SYNC) {
         if (lose && h) {
-            sim_sync(s->disk, h->node, true);
+            h->node->losses += sim_sync(s->disk, h->node, true) > 0;
+            (void)tell_losses(h);
             s->disk->syncs_lost++;
         }
     } else if (req->op == IO_WRITE && h && check_write(h, req) == 0) {

@@ -22,6 +22,7 @@ struct sim_node {
     unsigned refs; /* from entries, changes, handles */
     struct bytes now, durable;
     struct sim_entries now_entries, durable_entries;
+    uint64_t losses; /* failed flushes that lost something */
     unsigned shared_locks;
     bool exclusive_lock;
     /* Scratch of one walk over the changes. */
@@ -48,6 +49,7 @@ struct sim_handle {
     struct sim_node *node; /* NULL: free */
     bool can_write, is_direct;
     bool has_shared, has_exclusive;
+    uint64_t losses_told; /* each descriptor is told once, as by Linux */
 };
 
 #define SIM_FAULTS 8
