@@ -311,12 +311,13 @@ static int64_t sync_dir(struct sim_disk *disk, const struct io_req *req)
 }
 
 /* A flush by another descriptor has failed since: this one may have written what was lost. */
-static int tell_losses(struct sim_handle *h)
+static int tell_losses(struct sim_disk *disk, struct sim_handle *h)
 {
-    bool is_new = h->losses_told != h->node->losses;
-
+    if (h->losses_told == h->node->losses)
+        return 0;
     h->losses_told = h->node->losses;
-    return is_new ? -EIO : 0;
+    disk->struck++;
+    return -h->node->loss_errno;
 }
 
 static int64_t execute_handle(struct sim_disk *disk, const struct io_req *req)
@@ -336,7 +337,7 @@ static int64_t execute_handle(struct sim_disk *disk, const struct io_req *req)
         return rc < 0 ? rc : write_file(disk, h, req, UINT64_MAX);
     case IO_SYNC:
         sim_sync(disk, h->node, false);
-        return tell_losses(h);
+        return tell_losses(disk, h);
     case IO_TRUNCATE:
     case IO_PREALLOCATE:
         return resize_file(disk, h, req);
@@ -374,8 +375,10 @@ static int64_t execute(struct sim_disk *disk, const struct io_req *req)
      | SIM_KIND(IO_RMDIR))
 
 /* The effect of a request that fails all the same. */
-static void execute_failing(struct sim_io *s, const struct io_req *req, bool lose)
+static void execute_failing(struct sim_io *s, const struct io_req *req,
+                            const struct sim_fault *fault)
 {
+    const bool lose = fault->lose;
     struct sim_handle *h = handle_of(s->disk, req->fd);
     struct sim_node *dir;
 
@@ -387,7 +390,8 @@ static void execute_failing(struct sim_io *s, const struct io_req *req, bool los
     } else if (req->op == IO_SYNC) {
         if (lose && h) {
             h->node->losses += sim_sync(s->disk, h->node, true) > 0;
-            (void)tell_losses(h);
+            h->node->loss_errno = fault->sys_errno;
+            h->losses_told = h->node->losses;
             s->disk->syncs_lost++;
         }
     } else if (req->op == IO_WRITE && h && check_write(h, req) == 0) {
@@ -537,7 +541,7 @@ static int64_t answer_fault(struct sim_io *s, struct io_req *req, const struct s
         return GOES_ON;
     if (fault->passes && (req->op == IO_CLOSE || fault->sys_errno == 0))
         return execute_rest(s->disk, req);
-    execute_failing(s, req, fault->lose);
+    execute_failing(s, req, fault);
     return -fault->sys_errno;
 }
 

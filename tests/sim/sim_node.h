@@ -23,6 +23,7 @@ struct sim_node {
     struct bytes now, durable;
     struct sim_entries now_entries, durable_entries;
     uint64_t losses; /* failed flushes that lost something */
+    int loss_errno;  /* of the last */
     unsigned shared_locks;
     bool exclusive_lock;
     /* Scratch of one walk over the changes. */
