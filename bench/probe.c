@@ -178,8 +178,15 @@ static void each_mapped(const char *directory, mapped_fn visit)
 
 static void advise_random(char *address, size_t size, const char *path, off_t offset)
 {
+    static char *advised[1024]; /* once is enough, and it stops all readers */
+    static size_t count;
     (void)path, (void)offset;
+    for (size_t i = 0; i < count; i++)
+        if (advised[i] == address)
+            return;
     madvise(address, size, MADV_RANDOM);
+    if (count < sizeof(advised) / sizeof(advised[0]))
+        advised[count++] = address;
 }
 
 /* Mapped pages stay whatever fadvise says: unmap them first, a piece at a time, since readers map
@@ -190,9 +197,11 @@ static void forget_mapped(char *address, size_t size, const char *path, off_t of
     if (fd < 0)
         return;
     for (size_t at = 0; at < size; at += MIB) {
-        size_t piece = size - at < MIB ? size - at : MIB;
-        madvise(address + at, piece, MADV_DONTNEED);
-        posix_fadvise(fd, offset + (off_t)at, (off_t)piece, POSIX_FADV_DONTNEED);
+        /* Around the piece too: a folio of 2 MiB goes only when no part of it is mapped. */
+        size_t begin = at < 2 * MIB ? 0 : at - 2 * MIB;
+        size_t end = size - at < 3 * MIB ? size : at + 3 * MIB;
+        madvise(address + begin, end - begin, MADV_DONTNEED);
+        posix_fadvise(fd, offset + (off_t)at, (off_t)MIB, POSIX_FADV_DONTNEED);
     }
     close(fd);
 }
@@ -228,13 +237,14 @@ static void *bound_run(void *unused)
 {
     (void)unused;
     struct probe last = { 0 };
+    unsigned tick = 0;
     probe_process(&last);
     setpriority(PRIO_PROCESS, (id_t)gettid(), -10); /* on time among many readers, where allowed */
     while (!atomic_load(&bound.is_stopping)) {
         struct probe now = { 0 };
         nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-        each_mapped(bound.directory, advise_random); /* files may be mapped at any time */
-        if (bound.is_random)
+        each_mapped(bound.directory, advise_random); /* files may be opened at any time */
+        if (bound.is_random && tick++ % 8 == 0)
             advise_open_files(bound.directory);
         probe_process(&now);
         if (now.read_bytes + now.write_bytes - last.read_bytes - last.write_bytes < 2 * bound.bytes)

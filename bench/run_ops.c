@@ -112,7 +112,7 @@ void run_ops(const struct engine *engine, const struct config *config, FILE *out
     struct plan plan = { .order = AT_RANDOM,
                          .batch = workload->batch,
                          .depth = workload->depth,
-                         .warm_seconds = config->seconds / 4,
+                         .warm_seconds = config->seconds > 2 ? config->seconds / 4 : 0.5,
                          .seconds = config->seconds,
                          .is_hot = !workload->is_cold };
     if (workload->is_cold) {

@@ -56,8 +56,8 @@ const struct workload workloads[] = {
     { "M1", "95-5",  OPS, .keys = 300 * K, .keys_full = 2 * M, .value_size = 1024, .batch = 100, .depth = 8, .read_percent = 95, .cache = 32 * MIB, .cache_full = 72 * MIB, .is_cold = true, .is_full_only = true },
     { "M1", "50-50", OPS, .keys = 300 * K, .keys_full = 2 * M, .value_size = 1024, .batch = 100, .depth = 8, .read_percent = 50, .cache = 32 * MIB, .cache_full = 72 * MIB, .is_cold = true },
     /* space and bytes written; opening */
-    { "X1", "100B", SPACE, .keys = 300 * K, .keys_full = 4 * M, .value_size = 100, .batch = 1000, .depth = 1, .cache = 256 * MIB },
-    { "X1", "1KiB", SPACE, .keys = 100 * K, .keys_full = M, .value_size = 1024, .batch = 1000, .depth = 1, .cache = 256 * MIB, .is_full_only = true },
+    { "X1", "100B", SPACE, .keys = 100 * K, .keys_full = 4 * M, .value_size = 100, .batch = 1000, .depth = 1, .cache = 256 * MIB },
+    { "X1", "1KiB", SPACE, .keys = 50 * K, .keys_full = M, .value_size = 1024, .batch = 1000, .depth = 1, .cache = 256 * MIB, .is_full_only = true },
     { "X2", "1GB",  OPENS, .keys = 300 * K, .keys_full = M, .value_size = 1024, .cache = 64 * MIB, .is_cold = true },
     { "X2", "10GB", OPENS, .keys = 10 * M, .value_size = 1024, .cache = 64 * MIB, .is_cold = true, .is_full_only = true, .is_eloq_only = true },
     { "X2", "partitions", OPENS, .keys = 10 * K, .keys_full = 200 * K, .value_size = 100, .partitions = 5 * K, .partitions_full = 100 * K, .cache = 64 * MIB, .is_cold = true, .is_eloq_only = true },

@@ -53,7 +53,7 @@ MUTANTS = [
      "    if (f->unsynced_count > 0 || f->dir_unsynced)\n"
      "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));",
      "    if (f->unsynced_count > 0)\n"
-     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));"),
+     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));", FLUSH + POWER),
     ("found-files-at-all", SYNC,
      "    return count > 0 ? sync_files(t, f, file_ids, count, false) : ELOQ_OK;",
      "    return ELOQ_OK;"),
@@ -136,7 +136,7 @@ MUTANTS = [
      "        rc = pagefiles_sync_found(t, &p->files, &ids[i], 1);\n",
      "    int rc = pagefiles_sync_found(t, &p->files, ids, count);\n\n"
      "    if (rc != ELOQ_CORRUPTED)\n        return rc;\n    rc = ELOQ_OK;\n"
-     "    for (size_t i = 0; i < count && rc == ELOQ_OK; i++) {\n"),
+     "    for (size_t i = 0; i < count && rc == ELOQ_OK; i++) {\n", FLUSH + POWER),
     ("found-record-is-not-written-anew", PREWRITE,
      "    if (p->found_at > 0)\n        TRY(rewrite_last_record(t, p, path));\n", ""),
     ("found-partition-directory", PREWRITE,
@@ -234,7 +234,7 @@ MUTANTS = [
      "    if (unknown && replaces)\n        p->broken = true;",
      "    if (unknown && replaces)\n        p->broken = false;", ARCHIVES),
     ("removed-archives", ARCHIVE,
-     "int synced = io_sync_dir(t, p->env->io, p->files.dir);", "int synced = 0;", ARCHIVES),
+     "int synced = io_sync_dir(t, p->env->io, p->files.dir);", "int synced = 0;", FLUSH + ARCHIVES),
     ("removed-archives-in-doubt", ARCHIVE,
      "            p->broken = true; /* nobody knows which names are there",
      "            p->broken = false; /* nobody knows which names are there", ARCHIVES),
@@ -243,13 +243,13 @@ MUTANTS = [
      "    TRY(io_sync_dir(t, p->env->io, p->files.dir));\n"
      "    rc = io_unlink(t, p->env->io, path);\n    unlock(t, p, fd);\n"
      "    p->archives_known = false;\n    return rc < 0 ? fail(t, p, \"unlink\", rc, path) : 1;",
-     ARCHIVES),
+     FLUSH + ARCHIVES),
     # ---- restores
     ("restore-before-found-lasts", RESTORE,
      "    if (rc == ELOQ_OK)\n        rc = prewrite(t, p);\n", "", ARCHIVES),
     ("restored-data-files", RESTORE,
      "            rc = pagefiles_sync_found(t, &p->files, &id, 1);", "            rc = ELOQ_OK;",
-     ARCHIVES),
+     FLUSH + ARCHIVES),
     ("restored-over-damage", RUN_ARCHIVE, "    return prewrite(t, *ret);", "    return ELOQ_OK;",
      ARCHIVES),
     ("restore-writes-into-what-archives-name", RESTORE,
@@ -374,6 +374,8 @@ SURVIVORS = {
         "our records tell a stale tail by their sequence; the reference's do not",
     "found-partition-name":
         "the open flushed the store's directory, and what is made later is flushed when made",
+    "restored-over-damage":
+        "the commit of the restore flushed all of it; it is there for the orphans",
     "unknown-after-data-flush":
         "the pages of the failed commit are given up and written anew; format.md 15 asks for it",
     "repair-without-data-files":

@@ -32,6 +32,14 @@ REPEAT = re.compile(r"repeat: (\S+)(.*)")
 sys.path.insert(0, os.path.join(ROOT, "tests", "score"))
 import rows  # noqa: E402
 
+# What is tried before a program's whole size: a part of it.
+QUICK = {
+    "tests/sim/power_test": ["--scripts 40 --boundaries 4", "--scripts 40 --boundaries 25"],
+    "tests/sim/archive_test": ["--scripts 6 --boundaries 8"],
+    "tests/sim/fault_test": ["--scripts 4"],
+    "tests/sim/interleave_test": ["--scripts 500"],
+}
+
 Mutant = collections.namedtuple("Mutant", "name file old new programs")
 Answer = collections.namedtuple("Answer", "caught command said")
 
@@ -43,8 +51,10 @@ def commands_of(program, seed, scale):
     for row, command, share, _ in rows.PROGRAMS:
         if command[0] == program:
             cases = max(1, round((sizes[row] or 0) * share * scale))
-            found.append([w.format(source=ROOT, seed=seed, cases=cases) for w in command])
-    return found or [[program]]
+            found.append([w.format(source=ROOT, seed=seed, cases=cases) for w in command
+                          if w != "--shrink"])
+    quick = [[program, "--seed", str(seed)] + q.split() for q in QUICK.get(program, [])]
+    return quick + (found or [[program]])
 
 
 def row_of(program):

@@ -226,6 +226,14 @@ static bool has_work(struct shard *s)
            || (!list_empty(&s->waiting) && s->tasks < s->tasks_max);
 }
 
+bool shard_is_quiet(struct shard *s)
+{
+    bool is_empty = inbox_sleep(&s->inbox);
+
+    inbox_awake(&s->inbox);
+    return is_empty && !has_work(s) && s->io->in_flight == 0;
+}
+
 /* Looks for completions and requests a little longer before the thread sleeps. */
 static bool spin(struct shard *s)
 {

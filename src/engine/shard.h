@@ -86,6 +86,8 @@ void shard_drive(struct shard *s, uint64_t wait_ns);
 void shard_rest(struct shard *s);
 /* No request is inside, nothing is running. */
 bool shard_is_idle(const struct shard *s);
+/* On its thread: nothing happens before a timer is due or somebody sends something. */
+bool shard_is_quiet(struct shard *s);
 /* From another thread: the loop ends once the shard is idle. */
 void shard_stop(struct shard *s);
 /* Starts what other threads sent; whether there was anything. */

@@ -27,15 +27,26 @@ static int check(eloq_store *store)
     return ELOQ_OK;
 }
 
-/* Of several none may sleep long: another has work. */
-#define STEP_NS UINT64_C(10000)
-
+/* With several one may wait only when nothing happens on any: the one whose timer is due first. */
 void store_host_step(eloq_store *store, uint64_t wait_ns)
 {
-    if (store->shard_count > 1)
-        wait_ns = MIN(wait_ns, STEP_NS);
-    for (unsigned i = 0; i < store->shard_count; i++)
-        shard_step(&store->shards[i], wait_ns);
+    struct shard *first = &store->shards[0];
+    bool quiet = true;
+
+    if (store->shard_count == 1) {
+        shard_step(first, wait_ns);
+        return;
+    }
+    for (unsigned i = 0; i < store->shard_count; i++) {
+        struct shard *s = &store->shards[i];
+        quiet &= shard_is_quiet(s);
+        if (sched_next_timer_ns(&s->sched) < sched_next_timer_ns(&first->sched))
+            first = s;
+    }
+    if (quiet)
+        shard_step(first, wait_ns);
+    for (unsigned i = 0; !quiet && i < store->shard_count; i++)
+        shard_step(&store->shards[i], 0);
 }
 
 /* Closes from the last down: the first holds the locks. */

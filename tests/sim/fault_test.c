@@ -78,8 +78,6 @@ static const struct variant *variant;
 static uint64_t where_script, where_nth;
 static const char *where = "";
 
-static void run_script(uint64_t seed);
-
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "fault_test: script %llu, %s, operation %llu, %s: %s (%s)\n",
@@ -88,7 +86,7 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "repeat: fault_test --script %llu --variant %d --nth %llu%s --trace\n",
             (unsigned long long)where_script, variant ? (int)(variant - variants) : 0,
             (unsigned long long)where_nth, sim_args_limits());
-    shrink(where_script, run_script);
+    shrink(where_script);
     exit(1);
 }
 

@@ -9,13 +9,19 @@
  *               read: some of those above a store are passed over
  *   copied      what stands there was copied and never flushed; then each flush in turn fails, and
  *               what it was to flush is clean and lost, and writes are tried again in this process
+ *   missing     the same without failures, but a data file is missing: what is in the others
  *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
  *               that fails after its last descriptor is closed is forgotten with the inode
+ *   crowded     many partitions at once and few descriptors: new files are closed before their
+ * commit
+ *   restored    an archive is restored that was copied with the rest
+ *   retained    archives are removed, and what they alone needed; names are lost in any order
  *
  * On failure: where, the command that repeats it, and exit 1. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/script.h"
 #include "sim/sim_args.h"
@@ -23,6 +29,7 @@
 #define FLUSHES (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
 #define COPIED_FLUSHES 12 /* more than what was found is flushed with */
 #define FDS_LEAST 16      /* so few that files are closed within a commit */
+#define CROWD 24          /* partitions */
 
 static struct mem sim_mem;
 static uint64_t tried, where_script, where_nth;
@@ -66,6 +73,14 @@ static unsigned write_all(struct run *run, unsigned from, unsigned to, int tries
     return done;
 }
 
+static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
+{
+    (void)user;
+    (void)p;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+}
+
 /* The power goes: the acknowledged state is there, or a later one that was tried. */
 static void cut(struct run *run, unsigned acknowledged, unsigned last)
 {
@@ -78,7 +93,7 @@ static void cut(struct run *run, unsigned acknowledged, unsigned last)
     sim_disk_power_cut(run->disk, &r, SIM_CUT_LOSE_ALL);
     if (script_open(run) < 0)
         fail("does not open");
-    if (eloq_check(run->db, script_part, NULL, NULL, NULL) < 0)
+    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) < 0)
         fail("check");
     unsigned k = acknowledged;
     while (k <= last && script_holds(run, k) != 0)
@@ -156,6 +171,50 @@ static void copied(const struct script *script)
     }
 }
 
+static uint64_t count_damages(struct run *run)
+{
+    eloq_checked checked = { 0 };
+
+    (void)eloq_check(run->db, script_part, NULL, NULL, &checked);
+    return checked.damages;
+}
+
+/* The damage of one file costs what is in that file. */
+static void missing(const struct script *script)
+{
+    struct run run = new_run(script);
+    unsigned half = script->batches / 2, last;
+    struct rand r;
+
+    where = "missing";
+    where_nth = 0;
+    if (script_open(&run) < 0 || write_all(&run, 0, half, 1, &last) != half)
+        fail("is not written");
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    if (sim_disk_remove(run.disk, SCRIPT_PATH "/power.0/data_1_0") == 0) {
+        sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
+        if (script_open(&run) < 0)
+            fail("does not open");
+        eloq_entry more = { .key = eloq_str("zzz"), .value = eloq_str("more") };
+        int rc = eloq_write(run.db, script_part, &more, 1);
+        uint64_t damages = count_damages(&run);
+        if (!script_close(&run))
+            fail("closed, and memory is left");
+        rand_seed(&r, script->seed);
+        sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+        if (rc == ELOQ_OK) {
+            if (script_open(&run) < 0)
+                fail("does not open");
+            if (count_damages(&run) != damages)
+                fail("more is damaged than before");
+            script_close(&run);
+            tried++;
+        }
+    }
+    sim_disk_free(run.disk);
+}
+
 static void closed(const struct script *script)
 {
     struct run run = new_run(script);
@@ -173,6 +232,150 @@ static void closed(const struct script *script)
     cut(&run, done, done);
 }
 
+static void count_done(eloq_op *op)
+{
+    ++*(unsigned *)op->user;
+}
+
+/* One pair to each partition, all at once. */
+static void write_crowd(struct run *run, const char *value)
+{
+    static eloq_op ops[CROWD];
+    eloq_entry entry = { .key = eloq_str("key"), .value = eloq_str(value) };
+    unsigned done = 0;
+
+    for (uint32_t p = 0; p < CROWD; p++) {
+        ops[p] = (eloq_op){ .done = count_done, .user = &done };
+        if (eloq_write_async(run->db, (eloq_part){ "crowd", p }, &entry, 1, &ops[p]) != ELOQ_OK)
+            fail("takes no batch");
+    }
+    while (done < CROWD)
+        (void)eloq_run(run->db, 1);
+    for (uint32_t p = 0; p < CROWD; p++)
+        if (ops[p].status != ELOQ_OK)
+            fail("a batch fails");
+}
+
+static void crowded(const struct script *script)
+{
+    struct run run = new_run(script);
+    eloq_record record = { 0 };
+    struct rand r;
+
+    where = "crowded";
+    run.fd_limit = FDS_LEAST;
+    if (script_open(&run) < 0)
+        fail("does not open");
+    write_crowd(&run, "first");
+    write_crowd(&run, "second");
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    for (uint32_t p = 0; p < CROWD; p++) {
+        int rc = eloq_get(run.db, (eloq_part){ "crowd", p }, eloq_str("key"), &record);
+        if (rc != ELOQ_OK || record.value.size != 6 || memcmp(record.value.data, "second", 6) != 0)
+            fail("a partition is not what was acknowledged");
+    }
+    eloq_record_free(&record);
+    script_close(&run);
+    sim_disk_free(run.disk);
+    tried++;
+}
+
+static void must_archive(struct run *run, uint64_t timestamp)
+{
+    if (eloq_archive(run->db, script_part, timestamp) != ELOQ_OK)
+        fail("is not archived");
+}
+
+/* An archive that was copied with everything is restored: then it lasts. */
+static void restored(const struct script *script)
+{
+    struct run run = new_run(script);
+    struct rand r;
+    unsigned last;
+
+    where = "restored";
+    if (script_open(&run) < 0 || write_all(&run, 0, 1, 1, &last) != 1)
+        fail("is not written");
+    must_archive(&run, 100);
+    write_all(&run, 1, script->batches, 1, &last);
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    if (eloq_restore(run.db, script_part, 100) != ELOQ_OK)
+        fail("is not restored");
+    /* Of the copied archive itself nothing is promised. */
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    if (script_holds(&run, 1) != 0)
+        fail("a restored archive does not hold its state");
+    script_close(&run);
+    sim_disk_free(run.disk);
+    tried++;
+}
+
+static void restore_each(struct run *run)
+{
+    eloq_archive_list list = { 0 };
+    int rc = eloq_archives(run->db, script_part, &list);
+
+    if (rc < 0 && rc != ELOQ_NOT_FOUND)
+        fail("archives are not listed");
+    run->clock.wall_us += 1000;
+    for (size_t i = 0; rc == ELOQ_OK && i < list.count; i++)
+        if (eloq_restore(run->db, script_part, list.timestamps[i]) < 0)
+            fail("an archive that is there is not restored");
+    eloq_archives_free(&list);
+}
+
+/* Archives go, and with them the files that they alone needed; a name may come back, but not one
+ * without its files. */
+static void retained(const struct script *script)
+{
+    struct run run = new_run(script);
+    struct rand r;
+    unsigned last;
+
+    where = "retained";
+    run.retained_archives = 1;
+    if (script_open(&run) < 0)
+        fail("does not open");
+    for (unsigned k = 0; k < script->batches; k++) {
+        write_all(&run, k, k + 1, 1, &last);
+        if (script->states[k + 1].count > 0)
+            must_archive(&run, 100 * (k + 1));
+    }
+    run.retained_archives = 0;
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    for (where_nth = 0; where_nth < 6; where_nth++) {
+        struct run copy = run;
+
+        copy.disk = sim_disk_copy(run.disk);
+        sim_disk_print(copy.disk, sim_args.trace);
+        sim_disk_power_cut(copy.disk, &r, SIM_CUT_NAMES);
+        if (script_open(&copy) < 0)
+            fail("does not open");
+        restore_each(&copy);
+        if (!script_close(&copy))
+            fail("closed, and memory is left");
+        sim_disk_free(copy.disk);
+        tried++;
+    }
+    sim_disk_free(run.disk);
+}
+
 static void run_script(uint64_t seed)
 {
     struct script script;
@@ -182,7 +385,13 @@ static void run_script(uint64_t seed)
     script.parts = 1;
     forbidden(&script);
     copied(&script);
+    missing(&script);
     closed(&script);
+    crowded(&script);
+    script.append = true;
+    script.drops = false; /* it would take archives along */
+    restored(&script);
+    retained(&script);
     script_free(&script);
 }
 

@@ -44,8 +44,6 @@ static bool should_fail(void *user, size_t size)
     return fault.at && (fault.forever ? fault.count >= fault.at : fault.count == fault.at);
 }
 
-static void run_script(uint64_t seed);
-
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "memory_fault_test: script %llu, allocation %llu%s, %s: %s (%s)\n",
@@ -54,7 +52,7 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s%s\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
             fault.forever ? " --forever" : "", sim_args_limits());
-    shrink(where_script, run_script);
+    shrink(where_script);
     exit(1);
 }
 
@@ -217,6 +215,7 @@ int main(int argc, char **argv)
                                            { "forever", NULL, &only_forever } };
 
     sim_args.scripts = 8;
+    sim_args.spacing = 10000;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);

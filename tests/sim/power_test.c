@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/kinds.h"
 #include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/shrink.h"
@@ -54,8 +55,6 @@ static const char *where = "";
 static uint64_t where_script, where_n;
 static int where_cut;
 
-static void run_script(uint64_t seed);
-
 __attribute__((noreturn)) static void fail(const char *what)
 {
     fprintf(stderr, "power_test: script %llu, operation %llu, %s, cut %d: %s (%s)\n",
@@ -63,7 +62,7 @@ __attribute__((noreturn)) static void fail(const char *what)
             eloq_errmsg());
     fprintf(stderr, "repeat: power_test --script %llu --at %llu%s --trace\n",
             (unsigned long long)where_script, (unsigned long long)where_n, sim_args_limits());
-    shrink(where_script, run_script);
+    shrink(where_script);
     exit(1);
 }
 
@@ -336,6 +335,22 @@ static struct run new_run(const struct script *script, uint64_t n)
     return run;
 }
 
+/* All the batches, perhaps beside a slow reader. */
+static struct allowed live(struct run *run, struct states *done)
+{
+    struct allowed allowed = write_batches(run, done, 1);
+
+    if (done->of[0] == 0 || allowed.acknowledged[0] != allowed.last[0])
+        return allowed;
+    if (run->script->reads && script_reader_begin(run, done->of[0]) != ELOQ_OK
+        && !sim_disk_stopped(run->disk))
+        fail("a reader does not begin");
+    allowed = write_batches(run, done, run->script->batches - 1);
+    if (run->reader && script_reader_end(run) != 0 && !sim_disk_stopped(run->disk))
+        fail("a reader does not see its moment");
+    return allowed;
+}
+
 /* ---- rows ---- */
 
 /* Stopped within `most` operations. */
@@ -375,7 +390,7 @@ static void rows_stopped(const struct script *script, uint64_t n)
     rand_seed(&r, script->seed * 100000 + n);
     sim_disk_stop_after(run.disk, n);
     if (script_open(&run) == ELOQ_OK)
-        allowed = write_batches(&run, &done, script->batches);
+        allowed = live(&run, &done);
     must_close(&run);
 
     all_cuts(&run, &r, allowed);
@@ -466,8 +481,9 @@ static uint64_t count_operations(const struct script *script)
     begin_row("nothing happens");
     must_open(&run);
     struct states done = { { 0 } };
-    if (write_batches(&run, &done, script->batches).acknowledged[0] != script->batches)
+    if (live(&run, &done).acknowledged[0] != script->batches)
         fail("takes no batch");
+    kinds_add(&run);
     must_close(&run);
     uint64_t n = sim_disk_mutations(run.disk);
     sim_disk_free(run.disk);
@@ -513,6 +529,11 @@ int main(int argc, char **argv)
     oracle_fail = fail;
     for (uint64_t seed; sim_args_next(tried.cut, &seed);)
         run_script(seed);
+    const char *missing = kinds_print();
+    if (missing && sim_args.cases > 0 && sim_args.script == SIM_ARG_NONE) {
+        fprintf(stderr, "power_test: no script has: %s\n", missing);
+        return 1;
+    }
     printf("%llu power cuts after a failure\n", (unsigned long long)tried.failing);
     sim_args_row(1, tried.cut, 0, NULL);
     sim_args_row(2, tried.again, 0, NULL);

@@ -15,6 +15,8 @@ const eloq_part script_parts[SCRIPT_PARTS] = { { "power", 0 }, { "beside", 1 } }
 #define FAR_MS (UINT64_C(10) * 365 * 86400 * 1000) /* waiting does not get there */
 #define CLOCK_JUMPS_AT 3                           /* the state */
 
+#define DROPS_AT 4 /* the state */
+
 static uint64_t limited(uint64_t n, uint64_t limit)
 {
     return limit > 0 ? MIN(n, limit) : n;
@@ -61,6 +63,8 @@ static void make_state(struct script *s, unsigned k)
     model_put(m, "turn", 4, turn, strlen(turn), SCRIPT_WALL_US, 0, 0);
 
     unsigned kind = (unsigned)rand_below(&r, 10);
+    if (s->drops && k == DROPS_AT)
+        kind = 0;
     if (kind == 0 && k > 1 && from->count > 0) { /* everything goes */
         while (m->count)
             model_delete(m, m->pairs[0].key, m->pairs[0].key_size, UINT64_MAX);
@@ -91,12 +95,15 @@ void script_make(struct script *s, uint64_t seed)
     s->append = seed % 2;
     s->shift = (uint32_t)(uint64_t[]){ 0, 1, 3, 18 }[seed / 2 % 4];
     s->manifest_limit = rand_below(&r, 2) ? 8192 : 0;
-    s->is_large = rand_below(&r, 6) == 0;
+    /* Files of 8 pages are what is compacted, if they have been full. */
+    s->is_large = rand_below(&r, 6) == 0 || (s->append && s->shift == 3);
+    s->drops = seed % 8 < 2;
     s->has_two_paths = seed % 5 == 0;
     s->is_ahead = seed / 8 % 2 == 1;
     s->expires = seed % 3 == 2;
     s->parts = seed / 4 % 3 == 1 ? 2 : 1;
-    s->compacts = seed % 8 < 4;
+    s->compacts = seed % 3 != 1;
+    s->reads = !s->expires; /* what it sees does not change with the clock then */
     s->batches = (unsigned)limited(s->is_large ? 7 : 5, sim_args.batches);
     if (sim_args.plain) {
         s->has_two_paths = s->is_ahead = s->expires = s->compacts = false;
@@ -172,6 +179,8 @@ bool script_close(struct run *run)
     eloq_store *db = run->db;
     const uint64_t header = 16; /* of a block in memory */
 
+    eloq_iter_close(run->reader);
+    run->reader = NULL;
     if (db)
         CHECK(eloq_close(db) == ELOQ_OK);
     oracle_end(run);
@@ -207,25 +216,56 @@ static const struct model_pair *next_pair(const struct run *run, const struct mo
     return NULL;
 }
 
-static int holds(struct run *run, unsigned part, const struct model *m)
+/* Reads on to the end: 0 the pairs of `m` from *at on, 1 others, < 0 a failure. */
+static int read_rest(struct run *run, eloq_iter *iter, const struct model *m, size_t *at)
 {
-    eloq_range all = { 0 };
-    eloq_iter *iter = NULL;
     eloq_item item;
-    size_t at = 0;
     bool same = true;
+    int rc = ELOQ_OK;
 
-    int rc = eloq_scan(run->db, script_parts[part], &all, &iter);
-    while (rc == ELOQ_OK && same && (rc = eloq_iter_next(iter, &item)) == ELOQ_OK) {
-        const struct model_pair *p = next_pair(run, m, &at);
+    while (same && (rc = eloq_iter_next(iter, &item)) == ELOQ_OK) {
+        const struct model_pair *p = next_pair(run, m, at);
         same = p && model_compare(p->key, p->key_size, item.key.data, item.key.size) == 0
                && model_compare(p->value, p->value_size, item.value.data, item.value.size) == 0
                && p->expire_at == item.expire_at;
     }
-    eloq_iter_close(iter);
     if (rc < 0)
         return rc;
-    return same && next_pair(run, m, &at) == NULL ? 0 : 1;
+    return same && next_pair(run, m, at) == NULL ? 0 : 1;
+}
+
+static int holds(struct run *run, unsigned part, const struct model *m)
+{
+    eloq_range all = { 0 };
+    eloq_iter *iter = NULL;
+    size_t at = 0;
+
+    int rc = eloq_scan(run->db, script_parts[part], &all, &iter);
+    if (rc == ELOQ_OK)
+        rc = read_rest(run, iter, m, &at);
+    eloq_iter_close(iter);
+    return rc;
+}
+
+int script_reader_begin(struct run *run, unsigned k)
+{
+    eloq_range all = { 0 };
+    eloq_item item;
+
+    run->reader_sees = &run->script->states[k];
+    int rc = eloq_scan(run->db, script_part, &all, &run->reader);
+    return rc == ELOQ_OK ? eloq_iter_next(run->reader, &item) : rc;
+}
+
+int script_reader_end(struct run *run)
+{
+    size_t at = 0;
+
+    (void)next_pair(run, run->reader_sees, &at); /* was read when it began */
+    int rc = read_rest(run, run->reader, run->reader_sees, &at);
+    eloq_iter_close(run->reader);
+    run->reader = NULL;
+    return rc;
 }
 
 /* Whether `to` is `from` without its last pairs. */
@@ -245,11 +285,15 @@ static int cut(struct run *run, const struct model *from, const struct model *to
 {
     const struct model_pair *first = &from->pairs[to->count];
 
-    if (to->count > 0)
-        return eloq_truncate(run->db, script_part, eloq_bytes(first->key, first->key_size));
-    if (run->script->seed % 3 != 0 || run->mem_fail) /* after a failed drop one must look */
-        return eloq_truncate(run->db, script_part, eloq_str(""));
+    eloq_slice from_key = to->count > 0 ? eloq_bytes(first->key, first->key_size) : eloq_str("");
+    bool drops = to->count == 0 && run->script->drops;
+    if (!drops || run->mem_fail) { /* after a failed drop one must look */
+        int rc = eloq_truncate(run->db, script_part, from_key);
+        run->truncations += rc == ELOQ_OK;
+        return rc;
+    }
     int rc = eloq_drop(run->db, script_part.table);
+    run->drops += rc == ELOQ_OK;
     /* It may fail with everything gone but the files. */
     return rc < 0 && holds(run, 0, to) == 0 ? ELOQ_OK : rc;
 }

@@ -22,6 +22,8 @@ struct script {
     uint64_t seed;
     bool append, is_large, has_two_paths, compresses;
     bool compacts;
+    bool drops; /* when emptied; else it is truncated, or each pair deleted */
+    bool reads;     /* a reader begins after the first batch and ends after the last */
     bool expires;   /* from some batch on half of what can expire has, and is cleaned away */
     unsigned parts; /* each on a shard of its own */
     bool is_ahead;  /* files are written ahead from the first commits on */
@@ -44,6 +46,9 @@ struct run {
     uint32_t retained_archives; /* options.num_retained_archives */
     uint32_t fd_limit;          /* options.fd_limit; 0: as always */
     eloq_store *db;             /* NULL: not open */
+    eloq_iter *reader;          /* NULL: none */
+    const struct model *reader_sees;
+    unsigned truncations, drops; /* that succeeded */
 };
 
 /* The first is the one that is truncated, dropped, compacted. */
@@ -60,6 +65,10 @@ bool script_close(struct run *run);
 int script_write(struct run *run, unsigned from, unsigned to);
 /* The same of every partition at once: from[p] to to[p], its status in ret[p]. */
 void script_write_all(struct run *run, const unsigned *from, const unsigned *to, int *ret);
+/* Reads one pair of states[k], which is current, and keeps that moment. */
+int script_reader_begin(struct run *run, unsigned k);
+/* Reads the rest: 0 it is what it was, 1 it is not, < 0 a failure. The reader is gone then. */
+int script_reader_end(struct run *run);
 /* Whether a pair of a state has not expired. */
 bool script_sees(const struct run *run, const struct model_pair *p);
 /* Whether the store holds just states[k]: 0 yes, 1 no, < 0 a failure. */

@@ -3,50 +3,67 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "sim/sim_args.h"
 
-#define SECONDS 30        /* of one attempt; a script that hangs then still fails */
+#define SECONDS 30 /* of one attempt; a script that hangs then still fails */
+#define ARGUMENTS_MAX 64
 #define VALUE_BYTES 80000 /* no value is larger */
 #define KEYS 250
 #define PAIRS 200
 
-static bool is_attempt;
+/* This program with the same arguments and those that come after, not to shrink again. */
+static char *const *make_arguments(uint64_t seed)
+{
+    static char *arguments[ARGUMENTS_MAX], limits[200], script[40];
+    int n = 0;
+
+    CHECK(sim_args.argc < ARGUMENTS_MAX / 2);
+    for (int i = 0; i < sim_args.argc; i++)
+        if (strcmp(sim_args.argv[i], "--shrink") != 0 && strcmp(sim_args.argv[i], "--trace") != 0)
+            arguments[n++] = sim_args.argv[i];
+    snprintf(script, sizeof(script), "--script=%llu", (unsigned long long)seed);
+    arguments[n++] = script;
+    snprintf(limits, sizeof(limits), "%s", sim_args_limits());
+    for (char *word = strtok(limits, " "); word && n < ARGUMENTS_MAX - 1; word = strtok(NULL, " "))
+        arguments[n++] = word;
+    arguments[n] = NULL;
+    return arguments;
+}
 
 /* Runs it in a process; whether it fails. */
-static bool fails(uint64_t seed, void (*again)(uint64_t seed), bool speaks)
+static bool fails(uint64_t seed, bool speaks)
 {
+    char *const *arguments = make_arguments(seed);
     int status = 0;
 
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
         int null = open("/dev/null", O_WRONLY);
-        is_attempt = true;
-        sim_args.trace = sim_args.verbose = false;
         if (!speaks) {
             dup2(null, 1);
             dup2(null, 2);
         }
         alarm(SECONDS);
-        again(seed);
+        execv("/proc/self/exe", arguments);
         _exit(0);
     }
     return pid > 0 && waitpid(pid, &status, 0) == pid && status != 0;
 }
 
 /* The smallest power-of-two part of *limit, down to `least`, with which it fails. */
-static void lower(uint64_t seed, void (*again)(uint64_t seed), uint64_t *limit, uint64_t first,
-                  uint64_t least)
+static void lower(uint64_t seed, uint64_t *limit, uint64_t first, uint64_t least)
 {
     uint64_t before = *limit;
 
     for (uint64_t n = MAX(first / 2, least); n > 0; n = n > least ? MAX(n / 2, least) : 0) {
         *limit = n;
-        if (!fails(seed, again, false))
+        if (!fails(seed, false))
             break;
         before = n;
         if (n == least)
@@ -55,10 +72,10 @@ static void lower(uint64_t seed, void (*again)(uint64_t seed), uint64_t *limit, 
     *limit = before;
 }
 
-static void set(uint64_t seed, void (*again)(uint64_t seed), bool *flag)
+static void set(uint64_t seed, bool *flag)
 {
     *flag = true;
-    *flag = fails(seed, again, false);
+    *flag = fails(seed, false);
 }
 
 static void print_batch(const struct model *from, const struct model *to, unsigned k)
@@ -91,22 +108,22 @@ static void print_script(uint64_t seed)
     script_free(&s);
 }
 
-void shrink(uint64_t seed, void (*again)(uint64_t seed))
+void shrink(uint64_t seed)
 {
-    if (!sim_args.shrink || is_attempt)
+    if (!sim_args.shrink)
         return;
     alarm(0);
-    set(seed, again, &sim_args.plain);
+    set(seed, &sim_args.plain);
     for (uint64_t n = 1; n < SCRIPT_BATCHES_MAX; n++) {
         sim_args.batches = n;
-        if (fails(seed, again, false))
+        if (fails(seed, false))
             break;
         sim_args.batches = 0;
     }
-    lower(seed, again, &sim_args.pairs, PAIRS, 1);
-    lower(seed, again, &sim_args.values, VALUE_BYTES, 1);
-    lower(seed, again, &sim_args.keys, KEYS, 1);
+    lower(seed, &sim_args.pairs, PAIRS, 1);
+    lower(seed, &sim_args.values, VALUE_BYTES, 1);
+    lower(seed, &sim_args.keys, KEYS, 1);
     print_script(seed);
-    if (!fails(seed, again, true))
+    if (!fails(seed, true))
         fprintf(stderr, "shrunk, it does not fail again\n");
 }

@@ -30,6 +30,8 @@ void sim_args_parse(int argc, char **argv, const struct sim_arg *more, unsigned 
     int index;
 
     CHECK(more_count <= MORE_MAX);
+    sim_args.argc = argc;
+    sim_args.argv = argv;
     /* A store is opened and closed thousands of times: its memory need not go back in between. */
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
     mallopt(M_MMAP_THRESHOLD, 512 << 20);

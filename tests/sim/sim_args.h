@@ -23,6 +23,8 @@
 
 struct sim_args {
     uint64_t seed, scripts, cases, script;
+    int argc; /* as it was called */
+    char **argv;
     uint64_t scripts_min; /* with --cases, too */
     uint64_t spacing;
     uint64_t batches, pairs, keys, values; /* 0 = no limit */

@@ -520,6 +520,20 @@ int sim_disk_get(struct sim_disk *disk, const char *path, struct bytes *ret)
     return 0;
 }
 
+int sim_disk_remove(struct sim_disk *disk, const char *path)
+{
+    struct sim_place place;
+    int rc = sim_walk(disk, path, &place);
+
+    if (rc < 0)
+        return rc;
+    if (!place.node)
+        return -ENOENT;
+    sim_entries_remove(disk, &place.dir->durable_entries, place.name);
+    sim_entries_remove(disk, &place.dir->now_entries, place.name);
+    return 0;
+}
+
 int sim_disk_put(struct sim_disk *disk, const char *path, const void *data, size_t size)
 {
     struct sim_place place;

@@ -96,3 +96,5 @@ void sim_disk_print(struct sim_disk *disk, bool on); /* each operation, to stder
  * if its directory exists). 0 or -errno. */
 int sim_disk_get(struct sim_disk *disk, const char *path, struct bytes *ret);
 int sim_disk_put(struct sim_disk *disk, const char *path, const void *data, size_t size);
+/* A name goes, for good; 0 or -errno. */
+int sim_disk_remove(struct sim_disk *disk, const char *path);

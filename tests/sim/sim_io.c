@@ -82,7 +82,8 @@ static int64_t open_file(struct sim_disk *disk, const struct io_req *req)
     fd = handle_acquire(disk);
     disk->handles[fd] = (struct sim_handle){ .node = place.node,
                                              .can_write = (req->flags & IO_OPEN_WRITE) != 0,
-                                             .is_direct = (req->flags & IO_OPEN_DIRECT) != 0 };
+                                             .is_direct = (req->flags & IO_OPEN_DIRECT) != 0,
+                                             .losses_told = place.node->losses };
     sim_node_ref(place.node);
     return fd;
 }
@@ -309,6 +310,16 @@ static int64_t sync_dir(struct sim_disk *disk, const struct io_req *req)
     return rc;
 }
 
+/* A flush by another descriptor has failed since: this one may have written what was lost. */
+static int tell_losses(struct sim_disk *disk, struct sim_handle *h)
+{
+    if (h->losses_told == h->node->losses)
+        return 0;
+    h->losses_told = h->node->losses;
+    disk->struck++;
+    return -h->node->loss_errno;
+}
+
 static int64_t execute_handle(struct sim_disk *disk, const struct io_req *req)
 {
     struct sim_handle *h = handle_of(disk, req->fd);
@@ -326,7 +337,7 @@ static int64_t execute_handle(struct sim_disk *disk, const struct io_req *req)
         return rc < 0 ? rc : write_file(disk, h, req, UINT64_MAX);
     case IO_SYNC:
         sim_sync(disk, h->node, false);
-        return 0;
+        return tell_losses(disk, h);
     case IO_TRUNCATE:
     case IO_PREALLOCATE:
         return resize_file(disk, h, req);
@@ -364,8 +375,10 @@ static int64_t execute(struct sim_disk *disk, const struct io_req *req)
      | SIM_KIND(IO_RMDIR))
 
 /* The effect of a request that fails all the same. */
-static void execute_failing(struct sim_io *s, const struct io_req *req, bool lose)
+static void execute_failing(struct sim_io *s, const struct io_req *req,
+                            const struct sim_fault *fault)
 {
+    const bool lose = fault->lose;
     struct sim_handle *h = handle_of(s->disk, req->fd);
     struct sim_node *dir;
 
@@ -376,7 +389,9 @@ static void execute_failing(struct sim_io *s, const struct io_req *req, bool los
         }
     } else if (req->op == IO_SYNC) {
         if (lose && h) {
-            sim_sync(s->disk, h->node, true);
+            h->node->losses += sim_sync(s->disk, h->node, true) > 0;
+            h->node->loss_errno = fault->sys_errno;
+            h->losses_told = h->node->losses;
             s->disk->syncs_lost++;
         }
     } else if (req->op == IO_WRITE && h && check_write(h, req) == 0) {
@@ -526,7 +541,7 @@ static int64_t answer_fault(struct sim_io *s, struct io_req *req, const struct s
         return GOES_ON;
     if (fault->passes && (req->op == IO_CLOSE || fault->sys_errno == 0))
         return execute_rest(s->disk, req);
-    execute_failing(s, req, fault->lose);
+    execute_failing(s, req, fault);
     return -fault->sys_errno;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/map.h"
 
 #define REMOVED_MAX 65536
 
@@ -44,9 +45,10 @@ void sim_node_unref(struct sim_disk *disk, struct sim_node *node)
 
 static size_t entry_index(const struct sim_entries *e, const char *name)
 {
+    uint64_t hash = hash_bytes(name, strlen(name));
     size_t i = 0;
 
-    while (i < e->count && strcmp(e->items[i].name, name) != 0)
+    while (i < e->count && (e->items[i].hash != hash || strcmp(e->items[i].name, name) != 0))
         i++;
     return i;
 }
@@ -76,6 +78,7 @@ void sim_entries_set(struct sim_disk *disk, struct sim_entries *e, const char *n
     }
     e->items[i].name = mem_strdup(disk->mem, MEM_OTHER, name);
     CHECK(e->items[i].name != NULL);
+    e->items[i].hash = hash_bytes(name, strlen(name));
     e->items[i].node = node;
     e->count++;
 }

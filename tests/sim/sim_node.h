@@ -7,6 +7,7 @@
 struct sim_node;
 
 struct sim_entry {
+    uint64_t hash; /* of the name */
     char *name;
     struct sim_node *node; /* a reference */
 };
@@ -21,6 +22,8 @@ struct sim_node {
     unsigned refs; /* from entries, changes, handles */
     struct bytes now, durable;
     struct sim_entries now_entries, durable_entries;
+    uint64_t losses; /* failed flushes that lost something */
+    int loss_errno;  /* of the last */
     unsigned shared_locks;
     bool exclusive_lock;
     /* Scratch of one walk over the changes. */
@@ -47,6 +50,7 @@ struct sim_handle {
     struct sim_node *node; /* NULL: free */
     bool can_write, is_direct;
     bool has_shared, has_exclusive;
+    uint64_t losses_told; /* each descriptor is told once, as by Linux */
 };
 
 #define SIM_FAULTS 8

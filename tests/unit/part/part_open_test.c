@@ -1,4 +1,5 @@
 /* tests/unit/part/part_open_test.c -- what an open makes of what it finds, and reads check. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,6 +253,59 @@ START_TEST(pages_are_checked_for_what_they_should_be)
 }
 END_TEST
 
+static bool is_in_file(const struct part *p, uint32_t id, uint64_t file)
+{
+    struct file_page place;
+
+    return mapping_get(&p->current->map, page_id(id), &place) && place.n >> p->files.shift == file;
+}
+
+static void lose_a_file(struct task *t, void *arg)
+{
+    struct model m;
+    struct wtx w;
+    struct file_page place = { 0 };
+    char path[64];
+
+    (void)arg;
+    model_init(&m);
+    struct part *p = open_part(t, true);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(model_commit(t, p, &m, &fix.rand, 12), ELOQ_OK);
+    for (uint32_t id = 0; !mapping_get(&p->current->map, page_id(id), &place);)
+        ck_assert_uint_lt(++id, MODEL_IDS);
+    uint64_t file = place.n >> p->files.shift;
+    part_close(t, p);
+    snprintf(path, sizeof(path), "/store/table.7/data_%llu_0", (unsigned long long)file);
+    ck_assert_int_eq(io_unlink(t, io, path), 0);
+    p = open_part(t, false);
+    ck_assert_int_eq(wtx_begin(t, p, &w), ELOQ_OK);
+    unsigned lost = 0;
+    for (uint32_t id = 0; id < MODEL_IDS; id++) {
+        if (!is_in_file(p, id, file))
+            continue;
+        ck_assert_int_eq(model_free(t, &w, &m, id), ELOQ_OK);
+        lost++;
+    }
+    ck_assert_uint_gt(lost, 0);
+    model_set_roots(&w, &m);
+    ck_assert_int_eq(wtx_commit(t, &w), ELOQ_OK);
+    ck_assert_int_eq(model_commit(t, p, &m, &fix.rand, 12), ELOQ_OK);
+    expect_model(t, p->current, &m);
+    part_close(t, p);
+    p = open_part(t, false);
+    expect_model(t, p->current, &m);
+    part_close(t, p);
+}
+
+START_TEST(a_missing_data_file_costs_its_pages_and_no_write)
+{
+    start(&configs[4]);
+    fixture_run(&fix, lose_a_file, NULL);
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("part_open");
@@ -265,6 +319,7 @@ int main(void)
     tcase_add_test(all, a_damaged_tail_is_cut_off);
     tcase_add_test(all, an_archive_is_read_and_kept_while_open);
     tcase_add_test(all, pages_are_checked_for_what_they_should_be);
+    tcase_add_test(all, a_missing_data_file_costs_its_pages_and_no_write);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

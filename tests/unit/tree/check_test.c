@@ -360,8 +360,10 @@ START_TEST(a_page_nobody_refers_to_is_a_note)
 }
 END_TEST
 
-/* A pair "k" that expires at 7, and TTL keys of "k" for each time given. */
-static void expiring(struct forged *f, uint64_t expire_at, const uint64_t *times, size_t count)
+/* A pair "k" that expires at 7, and TTL keys of "k" for each time given; `like` is the rest of
+ * their entries. */
+static void expiring_like(struct forged *f, uint64_t expire_at, const uint64_t *times, size_t count,
+                          const struct entry *like)
 {
     uint32_t root = new_id(f), leaf = new_id(f), ttl_root = new_id(f), ttl_leaf = new_id(f);
     struct entry pair = { .key = eloq_str("k"), .value = eloq_str("v"), .expire_at = expire_at };
@@ -373,11 +375,17 @@ static void expiring(struct forged *f, uint64_t expire_at, const uint64_t *times
     for (size_t i = 0; i < count; i++) {
         put_u64_be(keys[i], times[i]);
         keys[i][8] = 'k';
+        ttl[i] = *like;
         ttl[i].key = eloq_bytes(keys[i], 9);
     }
     put_entries(f, ttl_leaf, NO_PAGE, NO_PAGE, ttl, count);
     put_index(f, ttl_root, true, "", &ttl_leaf);
     f->w.root[TREE_TTL] = page_id(ttl_root);
+}
+
+static void expiring(struct forged *f, uint64_t expire_at, const uint64_t *times, size_t count)
+{
+    expiring_like(f, expire_at, times, count, &(struct entry){ 0 });
 }
 
 static int ttl_sound(struct forged *f)
@@ -404,6 +412,40 @@ static int ttl_missing(struct forged *f)
     f->w.root[TREE_MAIN] = page_id(root);
     return 0;
 }
+
+static void ttl_full(struct forged *f, struct entry like)
+{
+    expiring_like(f, 7, (const uint64_t[]){ 7 }, 1, &like);
+}
+static int ttl_with_value(struct forged *f)
+{
+    ttl_full(f, (struct entry){ .value = eloq_str("v") });
+    return 0;
+}
+static int ttl_with_timestamp(struct forged *f)
+{
+    ttl_full(f, (struct entry){ .timestamp = 1 });
+    return 0;
+}
+static int ttl_with_expiry(struct forged *f)
+{
+    ttl_full(f, (struct entry){ .expire_at = 7 });
+    return 0;
+}
+static int ttl_compressed(struct forged *f)
+{
+    ttl_full(f, (struct entry){ .compression = COMPRESSION_ALONE });
+    return 0;
+}
+
+START_TEST(a_ttl_entry_is_a_key_alone)
+{
+    expect(ttl_with_value, 1, "TTL entry is not empty", ELOQ_END);
+    expect(ttl_with_timestamp, 1, "TTL entry is not empty", ELOQ_END);
+    expect(ttl_with_expiry, 1, "TTL entry is not empty", ELOQ_END);
+    expect(ttl_compressed, 1, "TTL entry is not empty", ELOQ_END);
+}
+END_TEST
 
 START_TEST(the_ttl_tree_is_compared_pair_by_pair)
 {
@@ -532,5 +574,5 @@ RUN_TESTS("check", a_sound_tree_has_no_faults, a_wrong_link_is_named,
           a_key_out_of_bounds_is_named_and_not_scanned_over, a_page_met_twice_or_missing_is_named,
           a_wrong_shape_is_named, a_tree_that_is_too_deep_is_named,
           a_page_nobody_refers_to_is_a_note, the_ttl_tree_is_compared_pair_by_pair,
-          cleaning_skips_ttl_keys_without_a_pair_and_ends,
+          a_ttl_entry_is_a_key_alone, cleaning_skips_ttl_keys_without_a_pair_and_ends,
           a_broken_overflow_chain_is_named_and_ends)

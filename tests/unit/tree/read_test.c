@@ -545,7 +545,63 @@ START_TEST(a_read_without_memory_fails_cleanly)
 }
 END_TEST
 
+/* ---- keys too long to keep a page's ---- */
+
+#define LONG_KEYS 60
+#define LONG_KEY_BYTES 8000 /* with one common beginning, so that they all share a page */
+
+static int scan_long_keys(struct task *t, void *arg)
+{
+    struct world *w = arg;
+    for (size_t from = 0; from < 12; from += 5) {
+        for (uint64_t room = 1; room < 100; room = 3 * room + 1) {
+            eloq_range range = { .reverse = 1, .begin = key_of(&w->pairs[from]) };
+            struct expected e = { .w = w, .from = from, .to = w->count, .reverse = true };
+            if (room > 1) {
+                e.to -= 7;
+                range.end = key_of(&w->pairs[e.to]);
+            }
+            e.limit = UINT64_MAX;
+            struct tree_scan scan;
+            TRY(tree_scan_open(&scan, &w->h.mem, w->part->current, TREE_MAIN, &range, w->now_ms));
+            int rc;
+            do {
+                e.room = room;
+                rc = tree_scan_step(t, &scan, take, &e);
+            } while (rc == ELOQ_OK);
+            tree_scan_close(&scan);
+            ck_assert_int_eq(rc, ELOQ_END);
+            ck_assert(!skip_hidden(&e));
+        }
+    }
+    return ELOQ_OK;
+}
+
+START_TEST(a_page_of_very_long_keys_is_scanned_down)
+{
+    struct harness_config config = { .shape = { 16384, 1000, 16, 16 } };
+    struct world *w = world_new(&config);
+    struct tree_op ops[LONG_KEYS] = { 0 };
+    static char keys[LONG_KEYS][LONG_KEY_BYTES + 8];
+    for (size_t i = 0; i < LONG_KEYS; i++) {
+        memset(keys[i], 'p', LONG_KEY_BYTES);
+        snprintf(keys[i] + LONG_KEY_BYTES, 8, "%03u", (unsigned)i);
+        ops[i].key = eloq_str(keys[i]);
+        ops[i].value = eloq_bytes(keys[i] + LONG_KEY_BYTES, 3);
+        ops[i].timestamp = TIMESTAMP_NOW;
+        ops[i].expire_at = i % 9 == 0 ? 2000 : 0;
+        model_apply(w, &ops[i]);
+    }
+    ck_assert_int_eq(harness_write(&w->h, w->part, ops, LONG_KEYS, 1000000), ELOQ_OK);
+    run(w, scan_long_keys);
+    w->now_ms = 3000;
+    run(w, scan_long_keys);
+    world_free(w);
+}
+END_TEST
+
 RUN_TESTS("read", every_read_agrees_with_a_sorted_array,
           every_read_agrees_with_one_cached_page_and_append_files, an_absent_tree_has_no_keys,
           a_get_reads_the_device_once, a_short_scan_reads_one_leaf,
-          a_scan_does_not_see_a_later_write, a_read_without_memory_fails_cleanly)
+          a_scan_does_not_see_a_later_write, a_read_without_memory_fails_cleanly,
+          a_page_of_very_long_keys_is_scanned_down)
