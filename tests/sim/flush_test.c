@@ -12,6 +12,7 @@
  *   missing     the same without failures, but a data file is missing: what is in the others
  *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
  *               that fails after its last descriptor is closed is forgotten with the inode
+ *   strained    the same, but some flushes fail and lose
  *   crowded     many partitions at once and few descriptors: new files are closed before their
  * commit
  *   restored    an archive is restored that was copied with the rest
@@ -29,7 +30,8 @@
 #define FLUSHES (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
 #define COPIED_FLUSHES 12 /* more than what was found is flushed with */
 #define FDS_LEAST 16      /* so few that files are closed within a commit */
-#define CROWD 24          /* partitions */
+#define STRAINED 6
+#define CROWD 24 /* partitions */
 
 static struct mem sim_mem;
 static uint64_t tried, where_script, where_nth;
@@ -106,10 +108,12 @@ static void cut(struct run *run, unsigned acknowledged, unsigned last)
     tried++;
 }
 
-static uint64_t count_flushes(const struct script *script, uint32_t kinds)
+static uint64_t count_flushes(const struct script *script, uint32_t kinds, uint32_t fd_limit)
 {
     struct run run = new_run(script);
     unsigned last;
+
+    run.fd_limit = fd_limit;
 
     where = "nothing happens";
     if (script_open(&run) < 0)
@@ -122,7 +126,7 @@ static uint64_t count_flushes(const struct script *script, uint32_t kinds)
 
 static void forbidden(const struct script *script)
 {
-    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC_DIR));
+    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC_DIR), 0);
 
     where = "forbidden";
     for (where_nth = 1; where_nth <= count; where_nth++) {
@@ -230,6 +234,29 @@ static void closed(const struct script *script)
     if (done != script->batches)
         fail("takes no batch");
     cut(&run, done, done);
+}
+
+/* Some of the flushes fail and lose, also those of files that are closed to make room. */
+static void strained(const struct script *script)
+{
+    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC), FDS_LEAST);
+    struct rand r;
+
+    where = "strained";
+    rand_seed(&r, script->seed);
+    for (int i = 0; i < STRAINED; i++) {
+        struct run run = new_run(script);
+        struct sim_fault fault = { .kinds = SIM_KIND(IO_SYNC), .sys_errno = EIO, .lose = true };
+        unsigned last;
+
+        where_nth = fault.nth = 1 + rand_below(&r, count);
+        run.fd_limit = FDS_LEAST;
+        if (script_open(&run) < 0)
+            fail("does not open");
+        sim_disk_fail(run.disk, &fault);
+        unsigned done = write_all(&run, 0, script->batches, 2, &last);
+        cut(&run, done, last);
+    }
 }
 
 static void count_done(eloq_op *op)
@@ -387,6 +414,7 @@ static void run_script(uint64_t seed)
     copied(&script);
     missing(&script);
     closed(&script);
+    strained(&script);
     crowded(&script);
     script.append = true;
     script.drops = false; /* it would take archives along */
