@@ -64,7 +64,7 @@ MUTANTS = [
     ("file-closed-early-is-marked-synced", FDS,
      "if (io_sync(t, c->io, e->fd) < 0)", "if (0)"),
     ("failed-flush-of-a-closed-file", FDS,
-     "e->owner->sync_failed = true;", "e->owner->sync_failed = false;"),
+     "e->owner->sync_failed = true;", "e->owner->sync_failed = false;", FLUSH + POWER),
     ("manifest-append", LOG,
      "rc = io_sync(t, io, p->manifest_fd);", "rc = 0;"),
     ("manifest-before-data", COMMIT,

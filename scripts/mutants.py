@@ -38,23 +38,24 @@ QUICK = {
     "tests/sim/archive_test": ["--scripts 6 --boundaries 8"],
     "tests/sim/fault_test": ["--scripts 4"],
     "tests/sim/interleave_test": ["--scripts 500"],
+    "tests/sim/memory_fault_test": ["--scripts 2 --sample 100"],
 }
 
 Mutant = collections.namedtuple("Mutant", "name file old new programs")
 Answer = collections.namedtuple("Answer", "caught command said")
 
 
-def commands_of(program, seed, scale):
+def commands_of(program, options):
     """How the scoreboard runs a program at the size of CI; one that it does not know runs as it is."""
     sizes = {r[0]: r[2] for r in rows.ROWS}
     found = []
     for row, command, share, _ in rows.PROGRAMS:
         if command[0] == program:
-            cases = max(1, round((sizes[row] or 0) * share * scale))
-            found.append([w.format(source=ROOT, seed=seed, cases=cases) for w in command
+            cases = max(1, round((sizes[row] or 0) * share))
+            found.append([w.format(source=ROOT, seed=options.seed, cases=cases) for w in command
                           if w != "--shrink"])
-    quick = [[program, "--seed", str(seed)] + q.split() for q in QUICK.get(program, [])]
-    return quick + (found or [[program]])
+    quick = [[program, "--seed", str(options.seed)] + q.split() for q in QUICK.get(program, [])]
+    return quick if quick and options.quick else quick + (found or [[program]])
 
 
 def row_of(program):
@@ -152,8 +153,7 @@ def try_mutant(shop, mutant, hint, options):
         return Answer(None, [], complaint)
     try:
         tries = [(hint, HINT_SECONDS)] if hint else []
-        tries += [(c, PROGRAM_SECONDS) for p in mutant.programs
-                  for c in commands_of(p, options.seed, options.scale)]
+        tries += [(c, PROGRAM_SECONDS) for p in mutant.programs for c in commands_of(p, options)]
         for command, seconds in tries:
             made = shop.make([command[0]])
             if made.returncode != 0:
@@ -188,7 +188,7 @@ def parser(words):
     p.add_argument("--list", action="store_true")
     p.add_argument("--jobs", type=int, default=1)
     p.add_argument("--seed", type=int, default=1, help="of the programs, where no hint helps")
-    p.add_argument("--scale", type=float, default=1.0, help="of the programs' sizes")
+    p.add_argument("--quick", action="store_true", help="no program in its whole size")
     p.add_argument("--record", action="store_true", help="find the commands anew and keep them")
     return p
 
