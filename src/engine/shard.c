@@ -160,8 +160,8 @@ void shard_start(struct shard *s, struct job *job)
     s->waiting_count++;
 }
 
-/* Those that waited for room. When there is no task at all that could make any, they are refused.
- */
+/* Those that waited for room. When there is no task that could make any, they are refused: one that
+ * waits for what it asked others to do may wait for just these. */
 static void start_waiting(struct shard *s)
 {
     struct list *node;
@@ -172,7 +172,7 @@ static void start_waiting(struct shard *s)
         s->waiting_count--;
         if (shard_try_start(s, job_main, job))
             continue;
-        if (s->tasks > 0) {
+        if (s->tasks > s->spreading) {
             list_push_front(&s->waiting, &job->link);
             s->waiting_count++;
             return;

@@ -52,10 +52,17 @@ static void send_back(eloq_op *op)
     inbox_push_internal(&one->spread->home->inbox, &one->back.item);
 }
 
+static void await_one(struct spread *sp)
+{
+    sp->home->spreading++;
+    wait_on(sp->t, &sp->done);
+    sp->home->spreading--;
+}
+
 eloq_op *spread_take(struct spread *sp)
 {
     while (!sp->idle)
-        wait_on(sp->t, &sp->done);
+        await_one(sp);
     struct spread_op *one = sp->idle;
     sp->idle = one->next_idle;
     one->op = (eloq_op){ .done = send_back };
@@ -74,7 +81,7 @@ void spread_submit(struct spread *sp, unsigned shard, eloq_op *op)
 int spread_finish(struct spread *sp)
 {
     while (sp->under_way > 0)
-        wait_on(sp->t, &sp->done);
+        await_one(sp);
     mem_free(&sp->home->store->mem, sp->ops);
     if (sp->rc < 0)
         sp->t->err = sp->err;

@@ -3,6 +3,7 @@
  * archiving, restoring, reading in every way.
  *
  *     jobs_test [--seed N] [--sample N]
+ *     jobs_test --append 0|1 --job N --way N --nth N
  *
  * A store with a deep tree, long values, expired pairs and an archive is made once; each case gets
  * a copy of its disk. The job succeeds or answers the failure that was injected; the store then
@@ -12,9 +13,11 @@
  * On failure: the command that repeats it, and exit 1. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -27,6 +30,7 @@
 #define PAIRS 380
 #define ARCHIVE_AT UINT64_C(1600000000000000)
 #define HOUR_MS UINT64_C(3600000)
+#define SECONDS 60 /* a case that takes longer hangs */
 
 enum way { NO_FAULT, NO_MEMORY, NO_MEMORY_EVER, DISK, DISK_EVER, WAYS };
 
@@ -45,18 +49,26 @@ struct world {
 
 /* What is tried just now, for the words of a failure. */
 static struct {
-    int job;
+    int append, job;
     enum way way;
     uint64_t nth;
 } at;
+static uint64_t only_append = UINT64_MAX, only_job = UINT64_MAX, only_way, only_nth;
 
 static void fail(const char *what)
 {
     fprintf(stderr,
-            "jobs_test: %s (%s)\nrepeat: jobs_test --seed %llu --job %d --way %d --nth %llu\n",
-            what, eloq_errmsg(), (unsigned long long)seed, at.job, (int)at.way,
+            "jobs_test: %s (%s)\nrepeat: jobs_test --seed %llu --append %d --job %d --way %d --nth "
+            "%llu\n",
+            what, eloq_errmsg(), (unsigned long long)seed, at.append, at.job, (int)at.way,
             (unsigned long long)at.nth);
     exit(1);
+}
+
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+    fail("hangs");
 }
 
 static void must(bool is_so, const char *what)
@@ -426,6 +438,7 @@ static uint64_t one_case(const struct world *made, const struct duty *job,
     struct sim_fault disk_fault = {
         .kinds = UINT32_MAX, .nth = at.nth, .sys_errno = EIO, .forever = at.way == DISK_EVER
     };
+    alarm(SECONDS);
     w.disk = sim_disk_copy(made->disk);
     expected = before;
     open_store(&w);
@@ -451,63 +464,90 @@ static uint64_t one_case(const struct world *made, const struct duty *job,
     return count;
 }
 
-static uint64_t try_job(const struct world *made, int number, const struct model *before)
+static uint64_t tried[WAYS];
+
+static void try_way(const struct world *made, const struct duty *job, const struct model *before,
+                    const struct model *after)
+{
+    struct rand r;
+
+    rand_seed(&r, seed + (uint64_t)at.job);
+    at.nth = UINT64_MAX;
+    uint64_t total = one_case(made, job, before, after);
+    uint64_t step = total / sample + 1;
+    for (at.nth = 1; at.nth <= total; at.nth += step == 1 ? 1 : 1 + rand_below(&r, 2 * step - 1)) {
+        one_case(made, job, before, after);
+        tried[at.way]++;
+    }
+}
+
+static void try_job(const struct world *made, int number, const struct model *before)
 {
     const struct duty *job = &jobs[number];
     struct model after;
-    struct rand r;
-    uint64_t tried = 0;
 
-    rand_seed(&r, seed + (uint64_t)number);
     copy_model(before, &after);
     if (job->change)
         job->change(&after);
     at.job = number;
     at.way = NO_FAULT;
     one_case(made, job, before, &after);
-    for (at.way = NO_MEMORY; at.way < WAYS; at.way++) {
-        at.nth = UINT64_MAX;
-        uint64_t total = one_case(made, job, before, &after);
-        uint64_t step = total / sample + 1;
-        for (uint64_t nth = 1; nth <= total;
-             nth += step == 1 ? 1 : 1 + rand_below(&r, 2 * step - 1)) {
-            at.nth = nth;
-            one_case(made, job, before, &after);
-            tried++;
-        }
+    for (at.way = NO_MEMORY; at.way < WAYS && only_nth == 0; at.way++)
+        try_way(made, job, before, &after);
+    if (only_nth > 0) {
+        at.way = (enum way)only_way;
+        at.nth = only_nth;
+        one_case(made, job, before, &after);
     }
     model_free(&after);
-    return tried;
+}
+
+static void try_store(int append)
+{
+    struct world made;
+    struct model now = { 0 };
+
+    at.append = append;
+    make(&made, append, &now);
+    for (int i = 0; i < JOBS; i++)
+        if (jobs[i].modes & (append ? APPEND : IN_PLACE)
+            && (only_job == UINT64_MAX || only_job == (uint64_t)i))
+            try_job(&made, i, &now);
+    model_free(&now);
+    model_free(&archived);
+    sim_disk_free(made.disk);
+}
+
+static void parse(int argc, char **argv)
+{
+    static uint64_t *const numbers[] = { &seed,     &sample,   &only_append,
+                                         &only_job, &only_way, &only_nth };
+    static const struct option options[] = { { "seed", required_argument, NULL, 0 },
+                                             { "sample", required_argument, NULL, 1 },
+                                             { "append", required_argument, NULL, 2 },
+                                             { "job", required_argument, NULL, 3 },
+                                             { "way", required_argument, NULL, 4 },
+                                             { "nth", required_argument, NULL, 5 },
+                                             { NULL, 0, NULL, 0 } };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == '?')
+            exit(2);
+        *numbers[c] = strtoull(optarg, NULL, 0);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = { { "seed", required_argument, NULL, 's' },
-                                             { "sample", required_argument, NULL, 'n' },
-                                             { NULL, 0, NULL, 0 } };
-    uint64_t tried = 0;
-    int c;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == '?')
-            return 2;
-        *(c == 's' ? &seed : &sample) = strtoull(optarg, NULL, 0);
-    }
+    parse(argc, argv);
+    signal(SIGALRM, on_alarm);
     mem_init(&disk_mem, 0);
-    for (int append = 0; append < 2; append++) {
-        struct world made;
-        struct model now = { 0 };
-        make(&made, append, &now);
-        for (int i = 0; i < JOBS; i++)
-            if (jobs[i].modes & (append ? APPEND : IN_PLACE)) {
-                uint64_t n = try_job(&made, i, &now);
-                fprintf(stderr, "%s%s: %llu\n", jobs[i].name, append ? ", append" : "",
-                        (unsigned long long)n);
-                tried += n;
-            }
-        model_free(&now);
-        model_free(&archived);
-        sim_disk_free(made.disk);
-    }
-    printf("jobs_test: tried %llu, failed 0\n", (unsigned long long)tried);
+    for (int append = 0; append < 2; append++)
+        if (only_append == UINT64_MAX || only_append == (uint64_t)append)
+            try_store(append);
+    printf("row 5: tried %llu, failed 0\n", (unsigned long long)(tried[DISK] + tried[DISK_EVER]));
+    printf("row 7: tried %llu, failed 0\n",
+           (unsigned long long)(tried[NO_MEMORY] + tried[NO_MEMORY_EVER]));
     return 0;
 }
