@@ -1,22 +1,23 @@
 /* tests/sim/power_test.c -- the whole engine on the simulated disk, and what a loss of power
  * leaves.
  *
- *     power_test [--seed N] [--scripts N] [--boundaries N] [--script N [--at N]] [--verbose]
- * [--trace]
+ *     power_test [--seed N] [--scripts N | --cases N] [--boundaries N]
+ *     power_test --script N [--at N] [--verbose] [--trace]
  *
  * A script (sim/script.h) is a few batches that follow from its seed: a first commit, appends and
  * replacements of the manifest, overwrites, deletes, large values, expiry, everything deleted,
  * truncated or dropped, compaction, one file or many; in place or appending. At each mutating
- * operation n (a sample of `boundaries` of them) the script runs on a fresh disk that stops after
- * n; then, for ways the power can go:
+ * operation n (or about `boundaries` of them) the script runs on a fresh disk that stops after n;
+ * then, for the ways the power can go:
  *
- *   row 1   cut: the store opens and holds the last acknowledged batch, or whole the one under way;
- *           it takes another batch
- *   row 2   the same, the power being cut again during that recovery and its batch
- *   row 3   process killed instead, restarted, more batches, stopped again, then the power cut
- *   row 4   operation n fails instead (a flush: perhaps with the loss of what it was to flush);
- * more batches, reopened when it takes none, stopped, then the power cut row 5   what stands there
- * was copied and never flushed; more batches, then the power cut
+ *     cut      the store opens and holds the last acknowledged batch, or whole the one under way;
+ *              it takes another batch. Row 1: a case is a state of the disk, each counted once
+ *     again    the same, the power being cut again, up to three times, during that recovery
+ *     killed   the process, restarted, more batches, stopped again, then the power cut
+ *     copied   what stands there was copied and never flushed; more batches, then the power cut.
+ *              These three are row 2
+ *     failing  operation n fails instead (a flush: perhaps with the loss of what it was to flush);
+ *              more batches, reopened when it takes none, stopped, then the power cut
  *
  * On failure: where, the command that repeats it, and exit 1. */
 #include <errno.h>
@@ -29,7 +30,9 @@
 #include "sim/shrink.h"
 #include "sim/sim_args.h"
 
-#define SCRIPTS 40 /* of the scoreboard: among so many there is each kind of batch and store */
+#define SCRIPTS 40      /* of the scoreboard: among so many there is each kind of batch and store */
+#define ALL_CASES 50000 /* asked for so many, it tries every operation */
+#define CASES_EACH 20   /* of an operation, about */
 #define PREFIXES_MAX 64
 #define EACH 6 /* of the other ways, at each boundary */
 
@@ -377,7 +380,7 @@ static void row_copied(const struct run *run, struct rand *r, struct allowed all
     sim_disk_free(copy.disk);
 }
 
-/* Rows 1 to 3, and 5 now and then. */
+/* All but `failing`; `copied` now and then. */
 static void rows_stopped(const struct script *script, uint64_t n)
 {
     struct run run = new_run(script, n);
@@ -500,7 +503,10 @@ static void run_script(uint64_t seed)
     where_script = seed;
     where_n = 0;
     uint64_t total = count_operations(&script), chosen = 0;
-    uint64_t sample = boundaries ? boundaries : sim_args.cases ? total + 1 : 100;
+    uint64_t sample = boundaries                   ? boundaries
+                      : sim_args.cases == 0        ? 100
+                      : sim_args.cases < ALL_CASES ? 1 + sim_args.cases / (SCRIPTS * CASES_EACH)
+                                                   : total + 1;
     for (uint64_t n = 0; n <= total; n++) {
         if (only_at == SIM_ARG_NONE ? rand_below(&r, total) >= sample : n != only_at)
             continue;
