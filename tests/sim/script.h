@@ -22,7 +22,7 @@ struct script {
     uint64_t seed;
     bool append, is_large, has_two_paths, compresses;
     bool compacts;
-    bool drops; /* when emptied; else it is truncated, or each pair deleted */
+    bool drops;     /* when emptied; else it is truncated, or each pair deleted */
     bool reads;     /* a reader begins after the first batch and ends after the last */
     bool expires;   /* from some batch on half of what can expire has, and is cleaned away */
     unsigned parts; /* each on a shard of its own */

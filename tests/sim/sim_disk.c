@@ -438,7 +438,8 @@ void sim_disk_lose_at_close(struct sim_disk *disk)
 
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault)
 {
-    CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0 && (fault->sys_errno > 0 || fault->passes));
+    CHECK(disk->fault_count < SIM_FAULTS && fault->nth > 0
+          && (fault->sys_errno > 0 || fault->passes));
     disk->faults[disk->fault_count++] = *fault;
 }
 

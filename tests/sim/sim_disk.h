@@ -71,7 +71,7 @@ struct sim_fault {
 /* A failing write may have written some of its sectors; what changes names may have done so. At
  * most 8 faults at a time. */
 void sim_disk_fail(struct sim_disk *disk, const struct sim_fault *fault);
-uint64_t sim_disk_struck(const struct sim_disk *disk); /* operations that a fault made fail */
+uint64_t sim_disk_struck(const struct sim_disk *disk);     /* operations that a fault made fail */
 uint64_t sim_disk_syncs_lost(const struct sim_disk *disk); /* those of them that lost changes */
 /* A failing flush of a directory has lost changes, since the last power cut. */
 bool sim_disk_lost_names(const struct sim_disk *disk);
