@@ -318,10 +318,10 @@ static bool one_case(const struct script *script, uint64_t nth)
     sim_disk_heal(life.run.disk);
     can_reopen = can_reopen && !sim_disk_lost_names(life.run.disk);
     check_durable(&life, can_reopen);
+    syncs_lost += sim_disk_syncs_lost(life.run.disk);
     sim_disk_free(life.run.disk);
     tried++;
     struck += reached;
-    syncs_lost += sim_disk_syncs_lost(life.run.disk);
     return reached;
 }
 
