@@ -30,7 +30,8 @@ URING = "src/io/uring_ops.c"
 POWER = ("tests/sim/power_test", "tests/sim/fault_test", "tests/sim/archive_test",
          "tests/sim/flush_test")
 ARCHIVES = ("tests/sim/archive_test", "tests/sim/power_test", "tests/sim/fault_test")
-AHEAD = ("tests/unit/part/part_ahead_test", "tests/sim/power_test", "tests/sim/fault_test")
+AHEAD = ("tests/unit/part/ahead_test", "tests/sim/power_test", "tests/sim/fault_test")
+FILES = ("tests/unit/file/pagefiles_test",)
 FLUSH = ("tests/sim/flush_test",)
 DICTIONARY = ("tests/sim/dictionary_test",)
 MOMENT = ("tests/unit/api/api_archive_all_test",)
@@ -53,7 +54,7 @@ MUTANTS = [
      "    if (f->unsynced_count > 0 || f->dir_unsynced)\n"
      "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));",
      "    if (f->unsynced_count > 0)\n"
-     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));", FLUSH + POWER),
+     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));", FILES),
     ("found-files-at-all", SYNC,
      "    return count > 0 ? sync_files(t, f, file_ids, count, false) : ELOQ_OK;",
      "    return ELOQ_OK;"),
@@ -232,12 +233,12 @@ MUTANTS = [
      "        rc = protect(t, p, s);\n", "        rc = ELOQ_OK;\n", ARCHIVES),
     ("archive-in-doubt", ARCHIVE,
      "    if (unknown && replaces)\n        p->broken = true;",
-     "    if (unknown && replaces)\n        p->broken = false;", ARCHIVES),
+     "    if (unknown && replaces)\n        p->broken = false;", FLUSH + ARCHIVES),
     ("removed-archives", ARCHIVE,
      "int synced = io_sync_dir(t, p->env->io, p->files.dir);", "int synced = 0;", FLUSH + ARCHIVES),
     ("removed-archives-in-doubt", ARCHIVE,
      "            p->broken = true; /* nobody knows which names are there",
-     "            p->broken = false; /* nobody knows which names are there", ARCHIVES),
+     "            p->broken = false; /* nobody knows which names are there", FLUSH + ARCHIVES),
     ("archive-unlinked-after-the-flush", ARCHIVE,
      "    rc = io_unlink(t, p->env->io, path);\n    unlock(t, p, fd);",
      "    TRY(io_sync_dir(t, p->env->io, p->files.dir));\n"

@@ -75,14 +75,27 @@ def save_hints(hints):
         f.write("\n")
 
 
+def read(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
 def copy_tree(target):
+    """What differs is written, with the time of now: it is built again, the rest of a kept build is not."""
     names = subprocess.check_output(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT)
-    for name in filter(None, names.decode().split("\0")):
-        source = os.path.join(ROOT, name)
-        if not os.path.isfile(source):
-            continue
-        os.makedirs(os.path.dirname(os.path.join(target, name)), exist_ok=True)
-        shutil.copy(source, os.path.join(target, name))  # with the time of now: built again
+    names = {n for n in names.decode().split("\0") if n and os.path.isfile(os.path.join(ROOT, n))}
+    for folder, _, files in os.walk(target):
+        for name in files:
+            if os.path.relpath(os.path.join(folder, name), target) not in names:
+                os.unlink(os.path.join(folder, name))
+    for name in names:
+        source, copy = os.path.join(ROOT, name), os.path.join(target, name)
+        if read(copy) != read(source):
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            shutil.copy(source, copy)
 
 
 def run(command, **keywords):
@@ -95,7 +108,6 @@ class Workshop:
 
     def __init__(self, scratch):
         self.tree, self.build = os.path.join(scratch, "tree"), os.path.join(scratch, "build")
-        shutil.rmtree(self.tree, ignore_errors=True)
         copy_tree(self.tree)
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             made = run(["meson", "setup", "-Ddefault_library=static", self.build, self.tree])
