@@ -17,6 +17,7 @@
  * commit
  *   restored    an archive is restored that was copied with the rest
  *   retained    archives are removed, and what they alone needed; names are lost in any order
+ *   doubt       one of the flushes that this takes fails, and loses names
  *
  * On failure: where, the command that repeats it, and exit 1. */
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/oracle.h"
 #include "sim/script.h"
 #include "sim/sim_args.h"
 
@@ -403,6 +405,42 @@ static void retained(const struct script *script)
     sim_disk_free(run.disk);
 }
 
+/* A second archive, of this timestamp, whose nth flush of the directory fails and loses: the one
+ * before may come back. */
+static void doubt(const struct script *script, uint64_t timestamp, uint64_t nth)
+{
+    struct run run = new_run(script);
+    struct sim_fault fault = {
+        .kinds = SIM_KIND(IO_SYNC_DIR), .nth = nth, .sys_errno = EIO, .lose = true
+    };
+    struct rand r;
+    unsigned last;
+
+    where = "doubt";
+    where_nth = nth;
+    run.retained_archives = 1;
+    if (script_open(&run) < 0 || write_all(&run, 0, 1, 1, &last) != 1)
+        fail("is not written");
+    must_archive(&run, 100);
+    unsigned done = write_all(&run, 1, 3, 1, &last);
+    sim_disk_fail(run.disk, &fault);
+    (void)eloq_archive(run.db, script_part, timestamp);
+    sim_disk_heal(run.disk);
+    write_all(&run, done, script->batches, 2, &last);
+    (void)eloq_compact(run.db, script_part);
+    run.retained_archives = 0;
+    if (!script_close(&run))
+        fail("closed, and memory is left");
+    rand_seed(&r, script->seed);
+    sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
+    if (script_open(&run) < 0)
+        fail("does not open");
+    restore_each(&run);
+    script_close(&run);
+    sim_disk_free(run.disk);
+    tried++;
+}
+
 static void run_script(uint64_t seed)
 {
     struct script script;
@@ -420,6 +458,8 @@ static void run_script(uint64_t seed)
     script.drops = false; /* it would take archives along */
     restored(&script);
     retained(&script);
+    doubt(&script, 100, 1);
+    doubt(&script, 200, 2);
     script_free(&script);
 }
 
@@ -430,8 +470,10 @@ int main(int argc, char **argv)
     sim_args.scripts = 40;
     sim_args_parse(argc, argv, NULL, 0);
     mem_init(&sim_mem, 0);
+    oracle_fail = fail;
     while (sim_args_next(tried, &seed))
         run_script(seed);
     sim_args_row(6, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }
