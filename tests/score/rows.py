@@ -58,7 +58,7 @@ program(1, "tests/sim/power_test --shrink --seed {seed} --cases {cases}", also=[
 program(1, "tests/sim/archive_test --shrink --seed {seed} --cases {cases}", share=0.05, also=[14])
 program(1, "tests/sim/dictionary_test --seed {seed} --cases {cases}", share=0.002, also=[14])
 program(5, "tests/sim/fault_test --seed {seed} --cases {cases}", also=[6, 14])
-program(6, "tests/sim/flush_test --seed {seed} --scripts 400")
+program(6, "tests/sim/flush_test --seed {seed} --scripts 400", also=[14])
 program(7, "tests/sim/memory_fault_test --seed {seed} --cases {cases}", also=[14])
 program(12, "tests/model/array_test --seed {seed} --cases {cases}")
 program(12, "tests/model/model_test --seed {seed} --steps 100 " + DECODER, share=0)
