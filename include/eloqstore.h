@@ -147,6 +147,8 @@ enum eloq_io_backend {
 
 enum eloq_log_level { ELOQ_LOG_ERROR = 0, ELOQ_LOG_WARNING = 1, ELOQ_LOG_INFO = 2 };
 
+enum { ELOQ_TWO_FLUSH = 1, ELOQ_ONE_FLUSH = 2 };
+
 /* What the files are made with: fixed at creation, recorded in <path>/.eloqstore/options, checked
  * at every open. 0 = as recorded, else the default. Specification: format.md section 2. */
 typedef struct eloq_format {
@@ -155,6 +157,9 @@ typedef struct eloq_format {
                                       18 or the largest that fits; ELOQ_ZERO = one page a file */
     uint32_t overflow_pointers;    /* 1 to 128; default 16 */
     uint32_t data_append_mode;     /* 1 = append, ELOQ_ZERO = in place (the default) */
+    uint32_t commit_protocol;      /* ELOQ_TWO_FLUSH (the default) or ELOQ_ONE_FLUSH: small commits
+                                      cost one flush instead of two; after a crash no version that
+                                      does not know it may open the store */
     uint64_t data_file_size;       /* bytes, rounded down to a shift; instead of the shift */
 } eloq_format;
 

@@ -43,21 +43,21 @@ MUTANTS = [
      "add(s, e, (struct io_req){ .op = IO_SYNC, .fd = e->fd });",
      "add(s, e, (struct io_req){ .op = IO_SIZE, .fd = e->fd });"),
     ("last-data-file", SYNC,
-     "s->with_dir = with_dir;\n        s->ids = copy; /* the list changes meanwhile */\n"
+     "s->beside_result = beside_result;\n        s->ids = copy; /* the list changes meanwhile */\n"
      "        s->count = count;",
-     "s->with_dir = with_dir;\n        s->ids = copy; /* the list changes meanwhile */\n"
+     "s->beside_result = beside_result;\n        s->ids = copy; /* the list changes meanwhile */\n"
      "        s->count = count > 0 ? count - 1 : 0;"),
     ("names-of-data-files", SYNC,
      "    if (s->with_dir)\n"
      "        add(s, NULL, (struct io_req){ .op = IO_SYNC_DIR, .path = f->dir });\n", ""),
     ("names-of-files-flushed-already", SYNC,
      "    if (f->unsynced_count > 0 || f->dir_unsynced)\n"
-     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));",
+     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced, -1, NULL));",
      "    if (f->unsynced_count > 0)\n"
-     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced));", FILES),
+     "        TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced, -1, NULL));", FILES),
     ("found-files-at-all", SYNC,
-     "    return count > 0 ? sync_files(t, f, file_ids, count, false) : ELOQ_OK;",
-     "    return ELOQ_OK;"),
+     "        TRY(sync_files(t, f, file_ids, count, false, -1, NULL));",
+     "        (void)file_ids;"),
     ("mark-of-new-names", FDS,
      "f->dir_unsynced = true; /* before the attempt", "f->dir_unsynced = false; /* before the attempt"),
     ("file-closed-early", FDS,
@@ -67,13 +67,13 @@ MUTANTS = [
     ("failed-flush-of-a-closed-file", FDS,
      "e->owner->sync_failed = true;", "e->owner->sync_failed = false;", FLUSH + POWER),
     ("manifest-append", LOG,
-     "rc = io_sync(t, io, p->manifest_fd);", "rc = 0;"),
+     "        result = io_sync(t, p->env->io, p->manifest_fd);", "        result = 0;"),
     ("manifest-before-data", COMMIT,
-     "    return part_sync_pages(t, p);\n}",
-     "    TRY(write_manifest(t, w));\n    return part_sync_pages(t, p);\n}"),
+     "    return w->page_sum_count > 0 ? ELOQ_OK : part_sync_pages(t, p);",
+     "    TRY(write_manifest(t, w));\n    return part_sync_pages(t, p);"),
     ("no-data-flush-at-all", COMMIT,
-     "    w->next->dict = dict_ref(wtx_dict(w));\n\n    return part_sync_pages(t, p);",
-     "    w->next->dict = dict_ref(wtx_dict(w));\n\n    return ELOQ_OK;"),
+     "    return w->page_sum_count > 0 ? ELOQ_OK : part_sync_pages(t, p);",
+     "    return ELOQ_OK;"),
     ("pages-not-waited-for", COMMIT,
      "    TRY(wtx_flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
      "    w->out_count = 0;\n    TRY(prewrite(t, p));\n    if (bitset_grow"),
@@ -142,12 +142,12 @@ MUTANTS = [
      "    if (p->found_at > 0)\n        TRY(rewrite_last_record(t, p, path));\n", ""),
     ("found-partition-directory", PREWRITE,
      "    TRY(sync_directory(t, p, p->files.dir));\n    TRY(sync_directory(t, p, p->files.parent));\n"
-     "    p->found",
-     "    TRY(sync_directory(t, p, p->files.parent));\n    p->found"),
+     "    last_commit",
+     "    TRY(sync_directory(t, p, p->files.parent));\n    last_commit"),
     ("found-partition-name", PREWRITE,
      "    TRY(sync_directory(t, p, p->files.dir));\n    TRY(sync_directory(t, p, p->files.parent));\n"
-     "    p->found",
-     "    TRY(sync_directory(t, p, p->files.dir));\n    p->found"),
+     "    last_commit",
+     "    TRY(sync_directory(t, p, p->files.dir));\n    last_commit"),
     ("found-after-the-first-page", WTX,
      "    TRY(prewrite(t, p));\n    ahead_await_places",
      "    ahead_await_places"),
@@ -156,11 +156,11 @@ MUTANTS = [
      "    ahead_await_manifest(t, p, p->manifest_end + record->size);\n", "", AHEAD),
     ("zeros-into-the-next-manifest", LOG, "    p->ahead.manifest_ready = p->ahead.record_end = 0;\n", "",
      AHEAD),
-    ("zeros-that-are-not-flushed", AHEAD_C, "    return io_sync(t, p->env->io, fd);", "    return 0;",
+    ("zeros-that-are-not-flushed", AHEAD_C, "            rc = io_sync(t, p->env->io, fd);", "            rc = 0;",
      AHEAD),
     ("zeros-cut-with-the-last-record", AHEAD_C,
-     "        (void)io_truncate(t, p->env->io, p->manifest_fd, p->manifest_end);",
-     "        (void)io_truncate(t, p->env->io, p->manifest_fd, p->manifest_end - 1);", AHEAD),
+     "p->manifest_fd, manifest_log_end(p));",
+     "p->manifest_fd, manifest_log_end(p) - 1);", AHEAD),
     ("zeros-cut-with-the-last-page", AHEAD_C,
      "        struct file_page end = file_page(p->falloc.next);\n"
      "        if (pagefiles_offset(&p->files, end) > 0)\n"
@@ -316,8 +316,16 @@ MUTANTS = [
      "            rc = pagefiles_remove(t, &p->files, name.id);",
      "name.kind == FILE_DATA && name.id != current_file(p)) {\n"
      "            rc = pagefiles_remove(t, &p->files, name.id);"),
+    # ---- one flush: pages and record together
+    ("joint-commit-is-not-looked-at", "src/part/part_load.c",
+     "    if (rc == ELOQ_OK && state.last_pages)", "    if (rc == ELOQ_OK && state.last_pages && !p)"),
+    ("dropped-record-stays", "src/part/part_load.c",
+     "        TRY(manifest_log_wipe(t, p, at, end));", "        (void)end;"),
+    ("joint-pages-are-not-flushed", LOG,
+     "        TRY(pagefiles_sync_beside(t, &p->files, p->manifest_fd, &result));",
+     "        result = io_sync(t, p->env->io, p->manifest_fd);"),
     ("garbage-before-its-commit", COMMIT,
-     "    return part_sync_pages(t, p);\n}",
+     "    return w->page_sum_count > 0 ? ELOQ_OK : part_sync_pages(t, p);\n}",
      "    TRY(part_sync_pages(t, p));\n"
      "    for (size_t i = 0; p->falloc.append && w->freed && i < w->freed->count; i++)\n"
      "        pagefiles_remove(t, &p->files, pagefiles_file_id(&p->files, "
@@ -350,7 +358,7 @@ MUTANTS = [
     ("dictionary-is-not-written", COMMIT,
      "is_empty || w->emptied || w->new_dict\n", "is_empty || w->emptied\n", DICTIONARY),
     ("dictionary-is-stored-before-its-commit", COMMIT,
-     "    return part_sync_pages(t, p);\n}",
+     "    return w->page_sum_count > 0 ? ELOQ_OK : part_sync_pages(t, p);\n}",
      "    TRY(part_sync_pages(t, p));\n    if (w->new_dict)\n        training_stored(p);\n"
      "    return ELOQ_OK;\n}", DICTIONARY),
     # ---- one moment of all partitions

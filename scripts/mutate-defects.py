@@ -74,7 +74,9 @@ DEFECTS = [
      (FAULT, POWER)),
     ("manifest replay", "last-page-id-of-a-long-record",
      "replay leaves out the last change of a record of more than 16", REPLAY,
-     "    for (uint32_t i = 0; i < v->value_count; i++) {\n        uint32_t id = 0;",
+     "    struct reader r = v->values;\n    for (uint32_t i = 0; i < v->value_count; i++) {\n"
+     "        uint32_t id = 0;",
+     "    struct reader r = v->values;\n"
      "    for (uint32_t i = 0; i < v->value_count - (v->value_count > 16); i++) {\n"
      "        uint32_t id = 0;", (POWER, MODEL)),
     ("manifest replay", "end-one-too-low",

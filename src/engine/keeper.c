@@ -78,6 +78,7 @@ static void open_parts(struct shard *s)
         .host_driven = options->host_driven,
         .as_of = options->as_of,
         .manifest_limit = options->manifest_limit,
+        .one_flush = format->commit_protocol == ELOQ_ONE_FLUSH,
         .writes = &s->writes,
         .brief_fds = &s->brief_fds,
         .write_batch_pages = options->max_write_batch_pages,

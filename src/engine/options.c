@@ -128,6 +128,8 @@ int options_format(const eloq_format *given, const eloq_format *recorded, eloq_f
                   recorded->overflow_pointers, e));
         TRY(agree("data_append_mode", given->data_append_mode, append, recorded->data_append_mode,
                   e));
+        TRY(agree("commit_protocol", given->commit_protocol, given->commit_protocol,
+                  recorded->commit_protocol, e));
         *ret = *recorded;
     } else {
         ret->data_page_size = given->data_page_size ? given->data_page_size : PAGE_BYTES_MIN;
@@ -135,6 +137,7 @@ int options_format(const eloq_format *given, const eloq_format *recorded, eloq_f
         ret->pages_per_file_shift = shift;
         ret->overflow_pointers = given->overflow_pointers ? given->overflow_pointers : 16;
         ret->data_append_mode = append;
+        ret->commit_protocol = given->commit_protocol ? given->commit_protocol : ELOQ_TWO_FLUSH;
     }
     ret->data_file_size = (uint64_t)ret->data_page_size << ret->pages_per_file_shift;
     return ELOQ_OK;

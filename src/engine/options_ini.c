@@ -65,15 +65,29 @@ static bool parse_flag(const char *text, uint64_t *ret)
     return false;
 }
 
-static bool parse_backend(const char *text, uint64_t *ret)
+static bool find_word(const char *const *words, size_t count, const char *text, uint64_t *ret)
 {
-    for (size_t i = 0; i < ARRAY_LEN(backend_names); i++) {
-        if (strcasecmp(text, backend_names[i]) == 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcasecmp(text, words[i]) == 0) {
             *ret = i;
             return true;
         }
     }
     return false;
+}
+
+static int parse_name(const struct option *o, const char *text, uint64_t *ret, struct err *e)
+{
+    static const char *const protocols[] = { "", "two_flush", "one_flush" };
+
+    if (o->section == SECTION_PERMANENT)
+        return find_word(protocols, ARRAY_LEN(protocols), text, ret)
+                   ? ELOQ_OK
+                   : fail(e, "option %s is none of two_flush, one_flush: %.80s", o->key, text);
+    return find_word(backend_names, ARRAY_LEN(backend_names), text, ret)
+               ? ELOQ_OK
+               : fail(e, "option %s is none of auto, uring, threads, sync, memory: %.80s", o->key,
+                      text);
 }
 
 static int parse(const struct option *o, const char *text, uint64_t *ret, struct err *e)
@@ -85,10 +99,7 @@ static int parse(const struct option *o, const char *text, uint64_t *ret, struct
         return parse_flag(text, ret) ? ELOQ_OK
                                      : fail(e, "option %s is no yes or no: %.80s", o->key, text);
     case KIND_NAME:
-        if (parse_backend(text, ret))
-            return ELOQ_OK;
-        return fail(e, "option %s is none of auto, uring, threads, sync, memory: %.80s", o->key,
-                    text);
+        return parse_name(o, text, ret, e);
     case KIND_SIZE:
     case KIND_SHIFT_OF:
         if (parse_number(text, ret, &rest) && parse_suffix(rest, ret))

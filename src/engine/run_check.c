@@ -12,6 +12,7 @@
 #include "engine/findings.h"
 #include "engine/run.h"
 #include "file/name.h"
+#include "part/manifest_log.h"
 #include "tree/tree.h"
 
 #define TAIL_PIECE 4096
@@ -124,7 +125,7 @@ static int is_zero(struct task *t, struct io *io, int fd, uint64_t from, uint64_
 static int check_tail(struct task *t, struct check *c)
 {
     struct io *io = c->shard->io;
-    uint64_t end = c->part->manifest_end;
+    uint64_t end = manifest_log_end(c->part);
     uint64_t ours = MAX(end, c->part->ahead.manifest_ready); /* written ahead */
     char path[PATH_MAX];
     int rc = 0;

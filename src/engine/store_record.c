@@ -10,26 +10,31 @@
 #include "page/format.h"
 
 #define END_MARK "[end]\n"
-#define FIELDS 7
+#define FIELDS 8
+#define PROTOCOL 7
+#define ONE_FLUSH "one_flush"
 
 #define fail(e, ...) err_set((e), ELOQ_CORRUPTED, __FILE__, __LINE__, __VA_ARGS__)
 
 size_t store_record_format(const struct store_record *record, char *text)
 {
     const eloq_format *f = &record->format;
-    int size = snprintf(text, RECORD_TEXT_MAX,
-                        "# Written when the store was made. Do not change it.\n"
-                        "[format]\n"
-                        "data_page_size = %u\n"
-                        "pages_per_file_shift = %u\n"
-                        "overflow_pointers = %u\n"
-                        "data_append_mode = %u\n"
-                        "[store]\n"
-                        "id = %016" PRIx64 "\n"
-                        "path_index = %u\n"
-                        "path_count = %u\n",
-                        f->data_page_size, f->pages_per_file_shift, f->overflow_pointers,
-                        f->data_append_mode, record->id, record->path_index, record->path_count);
+    int size = snprintf(
+        text, RECORD_TEXT_MAX,
+        "# Written when the store was made. Do not change it.\n"
+        "[format]\n"
+        "data_page_size = %u\n"
+        "pages_per_file_shift = %u\n"
+        "overflow_pointers = %u\n"
+        "data_append_mode = %u\n"
+        "%s"
+        "[store]\n"
+        "id = %016" PRIx64 "\n"
+        "path_index = %u\n"
+        "path_count = %u\n",
+        f->data_page_size, f->pages_per_file_shift, f->overflow_pointers, f->data_append_mode,
+        f->commit_protocol == ELOQ_ONE_FLUSH ? "commit_protocol = " ONE_FLUSH "\n" : "", record->id,
+        record->path_index, record->path_count);
     uint64_t sum = checksum64(text, (size_t)size);
     size += snprintf(text + size, RECORD_TEXT_MAX - (size_t)size,
                      END_MARK "checksum = %016" PRIx64 "\n", sum);
@@ -40,9 +45,20 @@ struct field {
     const char *key;
     uint64_t most;
     int base;
+    const char *word; /* its only value, as text; it may be missing */
     uint64_t value;
     bool seen;
 };
+
+static bool parse_value(struct field *f, const char *text)
+{
+    char *end;
+
+    if (f->word)
+        return strcmp(text, f->word) == 0;
+    f->value = strtoull(text, &end, f->base);
+    return *end == '\0' && end != text && f->value <= f->most;
+}
 
 static int parse_line(char *line, struct field *fields, struct err *e)
 {
@@ -55,11 +71,9 @@ static int parse_line(char *line, struct field *fields, struct err *e)
     *equals = '\0';
     for (int i = 0; i < FIELDS; i++) {
         struct field *f = &fields[i];
-        char *end;
         if (strcmp(line, f->key) != 0)
             continue;
-        f->value = strtoull(equals + 3, &end, f->base);
-        if (f->seen || *end != '\0' || end == equals + 3 || f->value > f->most)
+        if (f->seen || !parse_value(f, equals + 3))
             return fail(e, "store record has a bad value of %s", f->key);
         f->seen = true;
         return ELOQ_OK;
@@ -101,6 +115,7 @@ int store_record_parse(const char *text, size_t size, struct store_record *ret, 
         { .key = "id", .most = UINT64_MAX, .base = 16 },
         { .key = "path_index", .most = 254, .base = 10 },
         { .key = "path_count", .most = 255, .base = 10 },
+        [PROTOCOL] = { .key = "commit_protocol", .word = ONE_FLUSH },
     };
     char copy[RECORD_TEXT_MAX];
 
@@ -121,14 +136,15 @@ int store_record_parse(const char *text, size_t size, struct store_record *ret, 
         TRY(parse_line(line, fields, e));
     }
     for (int i = 0; i < FIELDS; i++)
-        if (!fields[i].seen)
+        if (!fields[i].seen && !fields[i].word)
             return fail(e, "store record lacks %s", fields[i].key);
 
     *ret = (struct store_record){
         .format = { .data_page_size = (uint32_t)fields[0].value,
                     .pages_per_file_shift = (uint32_t)fields[1].value,
                     .overflow_pointers = (uint32_t)fields[2].value,
-                    .data_append_mode = (uint32_t)fields[3].value },
+                    .data_append_mode = (uint32_t)fields[3].value,
+                    .commit_protocol = fields[PROTOCOL].seen ? ELOQ_ONE_FLUSH : ELOQ_TWO_FLUSH },
         .id = fields[4].value,
         .path_index = (uint32_t)fields[5].value,
         .path_count = (uint32_t)fields[6].value,

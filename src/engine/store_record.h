@@ -5,6 +5,7 @@
  *     pages_per_file_shift = 18
  *     overflow_pointers = 16
  *     data_append_mode = 0
+ *     commit_protocol = one_flush     (not with two_flush: older versions may open that)
  *     [store]
  *     id = 16 hex digits, random
  *     path_index = 0

@@ -14,6 +14,11 @@ void page_seal(uint8_t *page, uint32_t page_bytes)
     put_u64(page + PAGE_CHECKSUM_AT, page_checksum(page, page_bytes));
 }
 
+uint64_t page_sum(const uint8_t *page)
+{
+    return get_u64(page);
+}
+
 bool page_verify(const uint8_t *page, uint32_t page_bytes)
 {
     return get_u64(page + PAGE_CHECKSUM_AT) == page_checksum(page, page_bytes);

@@ -8,6 +8,8 @@
 void page_seal(uint8_t *page, uint32_t page_bytes);
 /* Checksum of a page's bytes [8, page_bytes). */
 uint64_t page_checksum(const uint8_t *page, uint32_t page_bytes);
+/* What a sealed page says that it is. */
+uint64_t page_sum(const uint8_t *page);
 /* Whether the checksum is right. */
 bool page_verify(const uint8_t *page, uint32_t page_bytes);
 static inline enum page_type page_type(const uint8_t *page)

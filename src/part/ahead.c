@@ -84,7 +84,7 @@ bool ahead_wanted(const struct part *p)
            && (wants_manifest(p, reserve) || wants_places(p, reserve));
 }
 
-/* Writes zeros to [from, to), and flushes. `zeros` is one page. 0 or -errno. */
+/* Writes zeros to [from, to). `zeros` is one page. 0 or -errno. */
 static int64_t write_zeros(struct task *t, struct part *p, int fd, uint8_t *zeros, uint64_t from,
                            uint64_t to)
 {
@@ -107,7 +107,7 @@ static int64_t write_zeros(struct task *t, struct part *p, int fd, uint8_t *zero
         from += pages * page_bytes;
         task_yield_low(t);
     }
-    return io_sync(t, p->env->io, fd);
+    return 0;
 }
 
 /* Begins behind what is written already; else a little ahead of the writer, who goes on meanwhile:
@@ -137,6 +137,8 @@ static int64_t fill_manifest(struct task *t, struct part *p, uint8_t *zeros, uin
     if (rc >= 0) {
         int fd = (int)rc;
         rc = write_zeros(t, p, fd, zeros, from, to);
+        if (rc >= 0)
+            rc = io_sync(t, p->env->io, fd);
         io_close_file(t, p->env->io, fd);
     }
     part_brief_end(p->env);
@@ -165,8 +167,11 @@ static int64_t fill_places(struct task *t, struct part *p, uint8_t *zeros, uint6
     if (rc >= 0) {
         uint64_t bytes = (to - from) * p->env->shape.page_bytes;
         rc = write_zeros(t, p, e->fd, zeros, offset, offset + bytes);
-        /* The descriptor is shared: the system may have told us of a page that is lost. */
-        f->sync_failed |= rc < 0;
+        if (rc >= 0) {
+            rc = io_sync(t, p->env->io, e->fd);
+            /* The descriptor is shared: the system may have told us of a page that is lost. */
+            f->sync_failed |= rc < 0;
+        }
         fdcache_release(f->fds, e);
     }
     a->places_fill = UINT64_MAX;
@@ -230,8 +235,8 @@ void ahead_trim(struct task *t, struct part *p)
 
     if (!can_fill(p))
         return;
-    if (a->manifest_ready > p->manifest_end && manifest_log_open(t, p) == ELOQ_OK) {
-        (void)io_truncate(t, p->env->io, p->manifest_fd, p->manifest_end);
+    if (a->manifest_ready > manifest_log_end(p) && manifest_log_open(t, p) == ELOQ_OK) {
+        (void)io_truncate(t, p->env->io, p->manifest_fd, manifest_log_end(p));
         manifest_log_rest(p);
     }
     if (!p->falloc.append && a->places_ready > p->falloc.next) {

@@ -49,10 +49,8 @@ static int replay(struct task *t, struct part *p, uint64_t timestamp, const stru
     if (rc < 0)
         return fail_damaged(t, p, timestamp, ret->error_at,
                             ret->error ? ret->error : "not readable");
-    if (ret->last_has_page_checksums)
-        return fail_damaged(
-            t, p, timestamp, 0,
-            "written with commit_protocol one_flush, which this version cannot open");
+    if (ret->last_pages)
+        return fail_damaged(t, p, timestamp, ret->last_at, "not an archive: its end is no state");
     return ELOQ_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "page/page.h"
 #include "part/manifest_log.h"
 #include "part/prewrite.h"
 #include "part/wtx_private.h"
@@ -22,6 +23,8 @@ static int append_log(struct task *t, struct wtx *w, uint64_t terms_end)
         .change_count = w->change_count,
         .terms = terms,
         .term_count = count,
+        .page_sums = w->page_sum_count > 0 ? w->page_sums : NULL,
+        .page_sum_count = w->page_sum_count,
     };
 
     if (!terms)
@@ -35,21 +38,65 @@ static int append_log(struct task *t, struct wtx *w, uint64_t terms_end)
     return rc;
 }
 
-/* The commit point. */
-static int write_manifest(struct task *t, struct wtx *w)
+/* All files up to the one that the next page goes to have a term. */
+static uint64_t terms_end_of(const struct part *p)
 {
-    struct part *p = w->part;
-    uint64_t terms_end = (p->falloc.next >> p->files.shift) + 1;
+    return (p->falloc.next >> p->files.shift) + 1;
+}
+
+static bool must_replace(const struct wtx *w)
+{
+    const struct part *p = w->part;
+    uint64_t terms_end = terms_end_of(p);
     uint64_t term_count = terms_end > p->terms_listed ? terms_end - p->terms_listed : 0;
     bool is_empty = w->root[TREE_MAIN].n == NO_PAGE && w->root[TREE_TTL].n == NO_PAGE
                     && w->edit.map.mapped_count == 0;
 
+    return is_empty || w->emptied || w->new_dict
+           || manifest_log_must_replace(p, w->change_count, term_count);
+}
+
+/* The commit point. */
+static int write_manifest(struct task *t, struct wtx *w)
+{
+    struct part *p = w->part;
+    uint64_t terms_end = terms_end_of(p);
+
     if (terms_end > TERMS_MAX)
         return part_fail(t, p, ELOQ_NO_SPACE, "partition has too many data files");
-    if (is_empty || w->emptied || w->new_dict
-        || manifest_log_must_replace(p, w->change_count, term_count))
+    if (w->page_sum_count == 0 && must_replace(w))
         return manifest_log_replace(t, p, w->next);
     return append_log(t, w, terms_end);
+}
+
+/* Whether each page is put once and for all: an id stands once in the changes. */
+static bool are_ids_single(const struct wtx *w)
+{
+    for (size_t i = 1; i < w->change_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (w->changes[i].id == w->changes[k].id)
+                return false;
+    return true;
+}
+
+/* Notes the checksums of the pages, if they may be flushed together with the record: a few, all
+ * still here, in files that have been there before. */
+static void join(struct wtx *w)
+{
+    const struct part *p = w->part;
+    size_t put = 0;
+
+    if (!p->env->one_flush || p->manifest_end == 0 || p->found_unsynced || p->files.dir_unsynced
+        || w->out_count == 0 || w->out_count > PAGE_CHECKSUMS_MAX
+        || w->change_count > 2 * PAGE_CHECKSUMS_MAX || must_replace(w) || !are_ids_single(w))
+        return;
+    for (size_t i = 0; i < w->change_count; i++)
+        put += w->changes[i].value != MAPPING_FREE;
+    if (put != w->out_count) /* some are written already */
+        return;
+    for (size_t i = 0; i < w->out_count; i++)
+        w->page_sums[i] = page_sum(w->out[i].data);
+    w->page_sum_count = w->out_count;
 }
 
 /* Steps (a) and (b). */
@@ -57,6 +104,7 @@ static int make_pages_durable(struct task *t, struct wtx *w)
 {
     struct part *p = w->part;
 
+    join(w);
     TRY(wtx_flush(t, w));
     TRY(prewrite(t, p));
     if (bitset_grow(&p->free_ids, w->edit.map.page_count) < 0)
@@ -66,7 +114,9 @@ static int make_pages_durable(struct task *t, struct wtx *w)
     w->next->root[TREE_TTL] = w->root[TREE_TTL];
     w->next->dict = dict_ref(wtx_dict(w));
 
-    return part_sync_pages(t, p);
+    if (p->files.dir_unsynced) /* a file is new: its name must be there first */
+        w->page_sum_count = 0;
+    return w->page_sum_count > 0 ? ELOQ_OK : part_sync_pages(t, p);
 }
 
 /* Those that the new mapping does not use are given afterwards; that needs no memory. */

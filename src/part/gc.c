@@ -9,6 +9,7 @@
 #include "coro/sched.h"
 #include "file/name.h"
 #include "file/whole.h"
+#include "part/manifest_log.h"
 #include "part/prewrite.h"
 
 #define REMOVED_MAX 256 /* files a call removes */
@@ -21,7 +22,7 @@ static uint64_t current_file(const struct part *p)
 
 static bool can_remove(const struct part *p)
 {
-    return !p->env->read_only && !p->unknown && !p->broken;
+    return !p->env->read_only && !p->unknown && !p->broken && !p->commit_dropped;
 }
 
 bool part_has_garbage(const struct part *p)
@@ -243,6 +244,8 @@ int part_gc(struct task *t, struct part *p)
     /* What was found on disk lasts before anything is built upon it. */
     if (p->found_unsynced)
         TRY(prewrite(t, p));
+    /* Nothing goes on the strength of a commit that may yet turn out to be none. */
+    TRY(manifest_log_seal(t, p));
     if (p->orphans_pending)
         TRY(part_gc_orphans(t, p));
     if (!p->falloc.append || !part_has_garbage(p))

@@ -28,6 +28,16 @@ struct manifest_log {
     size_t term_count;
     struct manifest_sequence sequence;
     uint64_t previous_checksum; /* of the record before */
+    /* Section kind 1: of each page put, in the order of the changes; NULL: the pages are durable.
+     * At most PAGE_CHECKSUMS_MAX, and no page twice. */
+    const uint64_t *page_sums;
+    size_t page_sum_count;
+};
+
+/* A page that a record vouches for. */
+struct manifest_page {
+    struct file_page place;
+    uint64_t sum; /* XXH3 of bytes [8, P) */
 };
 
 /* What a snapshot record says, for the encoder. The mapping and the terms come by callback, since
@@ -77,10 +87,13 @@ struct manifest_state {
     uint32_t record_count;
     uint64_t
         damaged_tail_at; /* offset of a damaged or stale tail (zeros are none), or UINT64_MAX */
-    bool last_has_page_checksums; /* the last record carries section kind 1 */
-    bool padding_missing;         /* the last record's padding is cut: write it before appending */
-    uint64_t error_at;            /* offset of the record that failed */
-    const char *error;            /* static words for it */
+    /* The last record carries section kind 1: its pages were flushed together with it, and it is a
+     * commit only if they are all there. NULL: it does not. */
+    struct manifest_page *last_pages;
+    size_t last_page_count;
+    bool padding_missing; /* the last record's padding is cut: write it before appending */
+    uint64_t error_at;    /* offset of the record that failed */
+    const char *error;    /* static words for it */
 };
 
 void manifest_state_init(struct manifest_state *s, struct mem *m);
@@ -108,6 +121,7 @@ struct manifest_record {
     uint32_t term_count;
     bool has_sequence;
     struct manifest_sequence sequence;
+    bool has_page_checksums;
     const char
         *error; /* static words if the checksum is right and the payload malformed, or NULL */
 };

@@ -82,6 +82,12 @@ int manifest_encode_log(struct bytes *out, const struct manifest_log *log, uint6
     for (size_t i = 0; i < log->term_count; i++)
         add_term(out, log->terms[i].file_id, log->terms[i].term);
     end_length(out, terms);
+    if (log->page_sums) {
+        bytes_add_u8(out, SECTION_PAGE_CHECKSUMS);
+        bytes_add_u32(out, (uint32_t)(8 * log->page_sum_count));
+        for (size_t i = 0; i < log->page_sum_count; i++)
+            bytes_add_u64(out, log->page_sums[i]);
+    }
     return finish_record(out, start, log->sequence, log->previous_checksum, ret_checksum);
 }
 
@@ -135,5 +141,6 @@ uint64_t manifest_log_bytes_max(size_t change_count, size_t term_count)
     uint64_t bytes = RECORD_HEADER_BYTES + 4 + 4 + SECTION_HEADER_BYTES + SECTION_SEQUENCE_BYTES;
     bytes += (uint64_t)change_count * (VARINT32_MAX_BYTES + VARINT64_MAX_BYTES);
     bytes += (uint64_t)term_count * (2 * VARINT64_MAX_BYTES);
+    bytes += SECTION_HEADER_BYTES + 8 * (uint64_t)MIN(change_count, PAGE_CHECKSUMS_MAX);
     return ALIGN_UP(bytes, RECORD_ALIGN);
 }

@@ -92,8 +92,29 @@ static int fail_encoding(struct task *t, struct part *p, int rc)
     return part_fail(t, p, rc, "manifest record too large");
 }
 
+static int fail_io(struct task *t, struct part *p, const char *verb, int64_t result,
+                   const char *path, uint64_t offset)
+{
+    int rc = io_fail(t, verb, result, path, offset);
+
+    err_part(&t->err, p->table, p->partition);
+    return rc;
+}
+
+/* The pages it vouches for are flushed at the same time. */
+static int sync_record(struct task *t, struct part *p, bool joint, const char *path)
+{
+    int64_t result;
+
+    if (joint)
+        TRY(pagefiles_sync_beside(t, &p->files, p->manifest_fd, &result));
+    else
+        result = io_sync(t, p->env->io, p->manifest_fd);
+    return result < 0 ? fail_io(t, p, "fdatasync", result, path, p->manifest_end) : ELOQ_OK;
+}
+
 /* Writes a record at the end and makes it durable. */
-static int write_record(struct task *t, struct part *p, const struct bytes *record)
+static int write_record(struct task *t, struct part *p, const struct bytes *record, bool joint)
 {
     char path[PATH_MAX];
     struct io *io = p->env->io;
@@ -101,20 +122,27 @@ static int write_record(struct task *t, struct part *p, const struct bytes *reco
     TRY(open_at(t, p, path));
     ahead_await_manifest(t, p, p->manifest_end + record->size);
     p->unknown = true; /* from here on, unless all goes well */
-    int64_t rc = io_write(t, io, p->manifest_fd, record->data, record->size, p->manifest_end);
-    const char *verb = "write";
-    if (rc >= 0) {
-        verb = "fdatasync";
-        rc = io_sync(t, io, p->manifest_fd);
-    }
+    int64_t put = io_write(t, io, p->manifest_fd, record->data, record->size, p->manifest_end);
+    int rc = put < 0 ? fail_io(t, p, "write", put, path, p->manifest_end)
+                     : sync_record(t, p, joint, path);
     manifest_log_rest(p);
-    if (rc < 0) {
-        int code = io_fail(t, verb, rc, path, p->manifest_end);
-        err_part(&t->err, p->table, p->partition);
-        return code;
-    }
-    p->unknown = false;
-    return ELOQ_OK;
+    if (rc == ELOQ_OK)
+        p->unknown = false;
+    return rc;
+}
+
+/* The record that follows the last one. The caller frees it. */
+static int encode_next(struct task *t, struct part *p, struct manifest_log *next,
+                       struct bytes *ret_record, uint64_t *ret_checksum)
+{
+    next->sequence = p->sequence;
+    next->sequence.number++;
+    if (next->sequence.manifest_id == 0) /* somebody else's manifest: ours begins here */
+        next->sequence = (struct manifest_sequence){ new_manifest_id(p), 1 };
+    next->previous_checksum = p->last_checksum;
+    bytes_init(ret_record, p->env->mem, MEM_OTHER);
+    int rc = manifest_encode_log(ret_record, next, ret_checksum);
+    return rc < 0 ? fail_encoding(t, p, rc) : ELOQ_OK;
 }
 
 int manifest_log_append(struct task *t, struct part *p, const struct manifest_log *log)
@@ -124,26 +152,75 @@ int manifest_log_append(struct task *t, struct part *p, const struct manifest_lo
     uint64_t checksum;
 
     CHECK(p->manifest_end > 0 && !p->unknown && !p->found_unsynced);
-    next.sequence = p->sequence;
-    next.sequence.number++;
-    if (next.sequence.manifest_id == 0) /* somebody else's manifest: ours begins here */
-        next.sequence = (struct manifest_sequence){ new_manifest_id(p), 1 };
-    next.previous_checksum = p->last_checksum;
-
-    bytes_init(&record, p->env->mem, MEM_OTHER);
-    int rc = manifest_encode_log(&record, &next, &checksum);
-    if (rc < 0)
-        rc = fail_encoding(t, p, rc);
-    else
-        rc = write_record(t, p, &record);
+    int rc = encode_next(t, p, &next, &record, &checksum);
+    if (rc == ELOQ_OK)
+        rc = write_record(t, p, &record, log->page_sums != NULL);
     if (rc == ELOQ_OK) {
         p->manifest_end += record.size;
         p->last_checksum = checksum;
         p->sequence = next.sequence;
+        p->last_joint = log->page_sums != NULL;
+        p->sealed = false;
         p->env->manifest_appends++;
         p->env->manifest_bytes += record.size;
     }
     bytes_free(&record);
+    return rc;
+}
+
+static struct manifest_log empty_log(const struct part *p)
+{
+    const struct snapshot *s = p->current;
+
+    return (struct manifest_log){ .root = { s->root[TREE_MAIN], s->root[TREE_TTL] } };
+}
+
+int manifest_log_seal(struct task *t, struct part *p)
+{
+    struct manifest_log seal = empty_log(p);
+
+    return p->last_joint ? manifest_log_append(t, p, &seal) : ELOQ_OK;
+}
+
+void manifest_log_rest_sealed(struct task *t, struct part *p)
+{
+    struct manifest_log seal = empty_log(p);
+    struct err before = t->err;
+    struct bytes record;
+    uint64_t checksum;
+
+    if (!p->last_joint || p->sealed || p->unknown || p->broken || p->found_unsynced)
+        return;
+    if (encode_next(t, p, &seal, &record, &checksum) == ELOQ_OK
+        && manifest_log_open(t, p) == ELOQ_OK) {
+        CHECK(record.size == RECORD_ALIGN);
+        ahead_await_manifest(t, p, p->manifest_end + record.size);
+        p->sealed =
+            io_write(t, p->env->io, p->manifest_fd, record.data, record.size, p->manifest_end) >= 0;
+        manifest_log_rest(p);
+    }
+    bytes_free(&record);
+    t->err = before;
+}
+
+int manifest_log_wipe(struct task *t, struct part *p, uint64_t at, uint64_t end)
+{
+    struct bytes zeros;
+    char path[PATH_MAX];
+
+    bytes_init(&zeros, p->env->mem, MEM_OTHER);
+    bytes_add_zeros(&zeros, (size_t)(end - at));
+    int rc = zeros.failed ? task_no_memory(t) : open_at(t, p, path);
+    if (rc == ELOQ_OK) {
+        int64_t put = io_write(t, p->env->io, p->manifest_fd, zeros.data, zeros.size, at);
+        int synced = put < 0 ? 0 : io_sync(t, p->env->io, p->manifest_fd);
+        if (put < 0)
+            rc = fail_io(t, p, "write", put, path, at);
+        else if (synced < 0)
+            rc = fail_io(t, p, "fdatasync", synced, path, at);
+        manifest_log_rest(p);
+    }
+    bytes_free(&zeros);
     return rc;
 }
 
@@ -200,6 +277,7 @@ static int replace(struct task *t, struct part *p, const struct manifest_image *
         p->last_checksum = image->checksum;
         p->sequence = image->sequence;
         p->terms_listed = image->file_count;
+        p->last_joint = p->sealed = false;
         p->unknown = false;
         p->env->manifest_switches++;
         p->env->manifest_bytes += size;

@@ -10,10 +10,24 @@ void manifest_log_close(struct task *t, struct part *p);
 void manifest_log_rest(struct part *p);
 /* Opens the live manifest for writing unless it is open: p->manifest_fd. */
 int manifest_log_open(struct task *t, struct part *p);
-/* Appends one padded record and fdatasyncs; the sequence is filled in here. On failure p->unknown
- * is set if anything may have been written. Success is the last thing it does: no suspension after
- * it. */
+/* Appends one padded record and fdatasyncs; the sequence is filled in here. One with page checksums
+ * is flushed together with the data files, in any order. On failure p->unknown is set if anything
+ * may have been written. Success is the last thing it does: no suspension after it. */
 int manifest_log_append(struct task *t, struct part *p, const struct manifest_log *log);
+/* If the last record counts only as long as its pages are there, another one behind it, durable,
+ * that says they are: before anything goes that the state before it needs. */
+int manifest_log_seal(struct task *t, struct part *p);
+/* The same without a flush, in no hurry and where the next record will go: before the partition
+ * rests or leaves memory. When it fails or is lost, only the check at the next open is not saved.
+ */
+void manifest_log_rest_sealed(struct task *t, struct part *p);
+/* Overwrites [at, end), a record that is none, with zeros, durably. */
+int manifest_log_wipe(struct task *t, struct part *p, uint64_t at, uint64_t end);
+/* Where what we wrote ends. */
+static inline uint64_t manifest_log_end(const struct part *p)
+{
+    return p->manifest_end + (p->sealed ? RECORD_ALIGN : 0);
+}
 /* A snapshot record of `s`, as a manifest or an archive of one record. */
 struct manifest_image {
     struct bytes record;

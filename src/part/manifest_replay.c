@@ -23,6 +23,7 @@ void manifest_state_free(struct manifest_state *s)
     mem_free(m, s->values);
     mem_free(m, s->dict);
     mem_free(m, s->listed);
+    mem_free(m, s->last_pages);
     terms_free(&s->terms);
     manifest_state_init(s, m);
 }
@@ -294,6 +295,41 @@ static bool follows(const struct manifest_state *s, const struct manifest_view *
     return after_damage || v->previous_checksum == s->last_checksum;
 }
 
+/* What the last record vouches for. */
+static int note_pages(struct manifest_state *s, const struct manifest_view *v, uint64_t at)
+{
+    struct reader values = v->values, sums = v->page_sums;
+    uint32_t ids[PAGE_CHECKSUMS_MAX];
+    size_t count = 0;
+
+    mem_free(s->mem, s->last_pages);
+    s->last_pages = NULL;
+    s->last_page_count = 0;
+    if (!v->has_page_checksums)
+        return ELOQ_OK;
+    s->last_pages =
+        mem_alloc(s->mem, MEM_MAPPING, MAX(v->mapped_count, 1) * sizeof(*s->last_pages));
+    if (!s->last_pages)
+        return ELOQ_NO_MEMORY;
+    for (uint32_t i = 0; i < v->value_count; i++) {
+        uint32_t id = 0;
+        uint64_t value = MAPPING_FREE;
+        reader_v32(&values, &id);
+        reader_v64(&values, &value);
+        for (size_t k = 0; k < count; k++)
+            if (ids[k] == id)
+                return fail(s, at, "a page with a checksum is named twice");
+        if (value == MAPPING_FREE)
+            continue;
+        ids[count] = id;
+        s->last_pages[count].place = file_page(value >> 3);
+        reader_u64(&sums, &s->last_pages[count].sum);
+        count++;
+    }
+    s->last_page_count = count;
+    return ELOQ_OK;
+}
+
 static int apply(struct manifest_state *s, const struct manifest_view *v,
                  const struct manifest_frame *frame)
 {
@@ -307,9 +343,8 @@ static int apply(struct manifest_state *s, const struct manifest_view *v,
         s->sequence = v->sequence;
     s->last_at = frame->at;
     s->last_checksum = frame->checksum;
-    s->last_has_page_checksums = v->has_page_checksums;
     s->record_count++;
-    return ELOQ_OK;
+    return note_pages(s, v, frame->at);
 }
 
 /* One whole record: ELOQ_OK, ELOQ_END if the log ends before it, or a failure. */

@@ -107,10 +107,11 @@ static const char *take_sections(struct manifest_view *v, struct reader *r, bool
         if (kind == SECTION_SEQUENCE && !take_sequence(v, &body))
             return "bad sequence section";
         if (kind == SECTION_PAGE_CHECKSUMS) {
-            if (is_snapshot || v->has_page_checksums
+            if (is_snapshot || v->has_page_checksums || v->mapped_count > PAGE_CHECKSUMS_MAX
                 || reader_left(&body) != 8 * (uint64_t)v->mapped_count)
                 return "bad page checksum section";
             v->has_page_checksums = true;
+            v->page_sums = body;
         }
     }
     return NULL;
@@ -160,6 +161,7 @@ static void describe(const struct manifest_frame *frame, const struct manifest_v
     ret->term_count = v->term_count;
     ret->has_sequence = v->has_sequence;
     ret->sequence = v->sequence;
+    ret->has_page_checksums = v->has_page_checksums;
     ret->is_seal = frame->at > 0 && v->value_count == 0 && !v->has_page_checksums;
 }
 

@@ -26,6 +26,7 @@ struct manifest_view {
     struct reader terms;   /* varints: pairs of file id and term */
     uint32_t term_count;
     bool has_page_checksums;
+    struct reader page_sums; /* mapped_count of them */
     bool has_sequence;
     struct manifest_sequence sequence;
     uint64_t previous_checksum;

@@ -89,15 +89,17 @@ void part_close(struct task *t, struct part *p)
 
     CHECK(last->refs == 1 && p->snapshots.next == &last->link && p->snapshots.prev == &last->link);
     CHECK(!last->dead_nodes && !last->dead_places);
+    manifest_log_rest_sealed(t, p);
+    ahead_trim(t, p);
     while (!mapping_free_some(env->mem, &last->map, FREE_STEP))
         task_yield(t);
     list_remove(&last->link);
     snapshot_free(last);
 
-    ahead_trim(t, p);
     manifest_log_close(t, p);
     if (p->archive_fd >= 0)
         io_close_file(t, env->io, p->archive_fd);
+    mem_free(env->mem, p->found_pages);
     training_deinit(p);
     expiry_deinit(p);
     fdcache_close_owner(t, env->fds, &p->files);

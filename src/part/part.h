@@ -43,6 +43,7 @@ struct part_env {
     bool host_driven;        /* nothing else can be done while a dictionary is trained */
     uint64_t as_of;          /* open archives of this timestamp; 0 = the live state */
     uint64_t manifest_limit; /* bytes */
+    bool one_flush;          /* small commits flush their pages together with their record */
     uint32_t write_batch_pages;
     uint64_t ahead_least;    /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
     uint32_t ahead_after;    /* ... and only after so many small commits */
@@ -102,6 +103,13 @@ struct part {
     struct manifest_sequence sequence;
     uint64_t terms_listed; /* every file id below has an entry on disk */
     bool padding_missing;
+    bool last_joint; /* the last record counts only if the pages it names are there */
+    bool sealed; /* ... but behind it stands one that says they are, not flushed; the next record
+                    takes its place */
+    bool commit_dropped; /* the last record found did not count: no file is removed any more */
+    /* What the last record found names, until it is flushed: NULL if it was flushed after them. */
+    struct manifest_page *found_pages;
+    size_t found_page_count;
     bool found_unsynced;  /* loaded from disk and not flushed since: flush before the first write */
     bool unknown;         /* a manifest write failed: nobody knows what is on disk. No file of the
                              partition may be removed meanwhile */

@@ -11,6 +11,8 @@
 #include "coro/sched.h"
 #include "file/name.h"
 #include "file/whole.h"
+#include "part/last_commit.h"
+#include "part/manifest_log.h"
 
 #define STEP 16384 /* pages between two yields */
 #define PLACES_MANY (UINT64_C(1) << 20)
@@ -270,6 +272,10 @@ static int load_state(struct task *t, struct part *p, struct manifest_state *s)
     p->padding_missing = s->padding_missing;
     p->found_unsynced = true;
     p->orphans_pending = true;
+    p->last_joint = s->last_pages != NULL;
+    p->found_pages = s->last_pages;
+    p->found_page_count = s->last_page_count;
+    s->last_pages = NULL;
     p->tail_dropped = s->damaged_tail_at != UINT64_MAX;
     if (s->damaged_tail_at != UINT64_MAX) {
         p->env->manifest_tails_dropped++;
@@ -308,19 +314,51 @@ static int fail_large_file(struct task *t, struct part *p, const char *path)
     return fail_large(t, p, size > 0 ? (uint64_t)size : 0, 0);
 }
 
+static int fail_replay(struct task *t, struct part *p, const struct manifest_state *s, int rc)
+{
+    if (rc == ELOQ_NO_MEMORY)
+        return task_no_memory(t);
+    return fail_at(t, p, s->error_at, s->error ? s->error : "not readable");
+}
+
+/* The last record was flushed together with its pages. If one of them is not there, it never was a
+ * commit: the state is the one before, and the record goes, before anybody is answered, since what
+ * was read may read otherwise the next time. The one before is not asked the same: it was
+ * acknowledged before the first page of this one was written. */
+static int settle_last(struct task *t, struct part *p, const struct bytes *file,
+                       struct manifest_state *s)
+{
+    uint64_t at = s->last_at, end = s->valid_end;
+
+    p->files.terms = s->terms; /* lent: they tell the files' names */
+    int rc = last_commit_check(t, p, s->last_pages, s->last_page_count);
+    terms_init(&p->files.terms, p->env->mem);
+    if (rc <= 0)
+        return rc;
+    if (!p->env->read_only)
+        TRY(manifest_log_wipe(t, p, at, end));
+    manifest_state_free(s);
+    rc = manifest_replay(s, file->data, (size_t)at, !p->env->append);
+    if (rc < 0)
+        return fail_replay(t, p, s, rc);
+    s->damaged_tail_at = at;
+    p->commit_dropped = true;
+    s->last_page_count = 0;
+    return ELOQ_OK;
+}
+
 static int load_bytes(struct task *t, struct part *p, const struct bytes *file)
 {
     struct manifest_state state;
 
     manifest_state_init(&state, p->env->mem);
     int rc = manifest_replay(&state, file->data, file->size, !p->env->append);
-    if (rc == ELOQ_OK && state.last_has_page_checksums)
-        rc = part_fail(t, p, ELOQ_INVALID, /* no damage, so that nothing may be put in its place */
-                       "written with commit_protocol one_flush, which this version cannot open");
-    else if (rc == ELOQ_OK)
+    if (rc < 0)
+        rc = fail_replay(t, p, &state, rc);
+    if (rc == ELOQ_OK && state.last_pages)
+        rc = settle_last(t, p, file, &state);
+    if (rc == ELOQ_OK)
         rc = load_state(t, p, &state);
-    else if (rc != ELOQ_NO_MEMORY)
-        rc = fail_at(t, p, state.error_at, state.error ? state.error : "not readable");
     if (rc == ELOQ_NO_MEMORY)
         fail_large(t, p, file->size, state.page_count);
     manifest_state_free(&state);

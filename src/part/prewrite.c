@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "part/gc.h"
+#include "part/last_commit.h"
 #include "part/manifest_log.h"
 #include "part/manifest_view.h"
 
@@ -151,12 +152,14 @@ static int sync_manifest(struct task *t, struct part *p)
 
 static int flush_found(struct task *t, struct part *p)
 {
+    TRY(last_commit_rewrite(t, p));
     TRY(sync_data_files(t, p));
     int rc = sync_manifest(t, p);
     manifest_log_rest(p);
     TRY(rc);
     TRY(sync_directory(t, p, p->files.dir));
     TRY(sync_directory(t, p, p->files.parent));
+    last_commit_forget(p);
     p->found_unsynced = false;
     p->padding_missing = false;
     return ELOQ_OK;
@@ -181,7 +184,7 @@ static int make_marker(struct task *t, struct part *p)
 static void remove_orphans(struct task *t, struct part *p)
 {
     p->orphans_pending = true;
-    if (!p->tail_dropped)
+    if (!p->tail_dropped && !p->commit_dropped)
         (void)part_gc_orphans(t, p);
 }
 

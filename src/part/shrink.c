@@ -13,8 +13,8 @@
 
 static bool can_shrink(const struct part *p)
 {
-    return !p->falloc.append && !p->env->read_only && !p->unknown && !p->broken && !p->has_archives
-           && p->manifest_end > 0;
+    return !p->falloc.append && !p->env->read_only && !p->unknown && !p->broken
+           && !p->commit_dropped && !p->has_archives && p->manifest_end > 0;
 }
 
 /* Whether it is worth it to cut the places from here on. */

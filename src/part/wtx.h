@@ -10,6 +10,10 @@
  *                     the commit point
  *                 (d) part_install: the new snapshot is current
  *
+ * With env.one_flush a small write skips (b): its pages are flushed together with the record, which
+ * names their checksums, and is no commit at an open that finds one of them different (format.md
+ * 12.6; part/last_commit.h).
+ *
  * Before (c) anything may fail and wtx_abort forgets it all. After (c) nothing may fail. If (b) or
  * (c) itself fails, nobody knows whether it happened: the partition takes no write until a manifest
  * switch to the last acknowledged state succeeded (tried at once, in wtx_commit's failure path;
@@ -45,6 +49,9 @@ struct wtx {
     struct garbage_block *freed; /* places freed, with births; grows */
     size_t freed_capacity;
     uint64_t falloc_next_before;
+
+    uint64_t page_sums[PAGE_CHECKSUMS_MAX]; /* of the pages put, if they are ... */
+    size_t page_sum_count;                  /* ... flushed together with the record; else 0 */
 
     struct page_io *out; /* pages waiting to be written, write_batch_pages of them */
     size_t out_count;

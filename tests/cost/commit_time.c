@@ -1,6 +1,6 @@
 /* tests/cost/commit_time.c -- what a one-key durable commit takes beside a plain overwrite.
  *
- *     commit_time DIR [append|inplace] [KEYS] [ROUNDS] [host]
+ *     commit_time DIR [append|inplace] [KEYS] [ROUNDS] [host|thread] [one_flush]
  *
  * Short runs of commits and of 4 KiB overwrites + fdatasync of written blocks in turn, on the same
  * disk. Prints the medians of both in microseconds, their ratio, and flushes, writes and bytes a
@@ -137,6 +137,8 @@ int main(int argc, char **argv)
     rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
     options.format.data_append_mode = argc > 2 && strcmp(argv[2], "append") == 0 ? 1 : ELOQ_ZERO;
     options.format.pages_per_file_shift = 13;
+    if (argc > 6 && strcmp(argv[6], "one_flush") == 0)
+        options.format.commit_protocol = ELOQ_ONE_FLUSH;
     options.host_driven = argc > 5 && strcmp(argv[5], "host") == 0;
     if (eloq_open(&options, &db) < 0)
         fail("open");

@@ -34,6 +34,7 @@
 #define ALL_CASES 50000 /* asked for so many, it tries every operation */
 #define CASES_EACH 20   /* of an operation, about */
 #define PREFIXES_MAX 64
+#define FILES_GIVEN_BACK 64
 #define EACH 6 /* of the other ways, at each boundary */
 
 static uint64_t boundaries, only_at = SIM_ARG_NONE;
@@ -380,6 +381,50 @@ static void row_copied(const struct run *run, struct rand *r, struct allowed all
     sim_disk_free(copy.disk);
 }
 
+/* The data files as they would be had nothing been lost. */
+static void give_back(struct run *run, const struct run *whole)
+{
+    char path[64];
+    struct bytes data;
+
+    for (unsigned id = 0; id < FILES_GIVEN_BACK; id++) {
+        snprintf(path, sizeof(path), SCRIPT_PATH "/power.0/data_%u_0", id);
+        bytes_init(&data, &sim_mem, MEM_OTHER);
+        if (sim_disk_get(run->disk, path, &data) == 0
+            && sim_disk_get(whole->disk, path, &data) == 0)
+            sim_disk_put(run->disk, path, data.data, data.size);
+        bytes_free(&data);
+    }
+}
+
+/* An open that dropped the commit under way answers the state before it, and goes on to do so even
+ * if what it found missing can be read later. */
+static void row_comes_back(const struct run *run, struct rand *r, struct allowed allowed)
+{
+    struct run copy = copy_run(run), whole = copy_run(run);
+    struct states at = { { 0 } };
+
+    begin_row("what was missing comes back");
+    sim_disk_power_cut(whole.disk, r, SIM_CUT_KEEP_ALL);
+    begin_cut(rand_below(r, 2) ? SIM_CUT_SUBSET : SIM_CUT_TORN);
+    sim_disk_power_cut(copy.disk, r, (enum sim_cut)where_cut);
+    must_open(&copy);
+    find_states(&copy, allowed, &at);
+    uint64_t dropped = 0;
+    if (eloq_stat(copy.db, "manifest_tails_dropped", &dropped) < 0)
+        fail("no such number");
+    must_close(&copy);
+    if (dropped > 0) {
+        give_back(&copy, &whole);
+        must_open(&copy);
+        must_hold(&copy, at, "what was answered is another state now");
+        must_close(&copy);
+        ++*counted;
+    }
+    sim_disk_free(copy.disk);
+    sim_disk_free(whole.disk);
+}
+
 /* All but `failing`; `copied` now and then. */
 static void rows_stopped(const struct script *script, uint64_t n)
 {
@@ -403,6 +448,8 @@ static void rows_stopped(const struct script *script, uint64_t n)
         cut_again(&run, &r, allowed, count);
     for (uint64_t most = 60; most > 10; most /= 2)
         row_killed(&run, &r, allowed, most);
+    for (int i = 0; i < 3 && script->is_one_flush; i++)
+        row_comes_back(&run, &r, allowed);
     if (allowed.acknowledged[0] > 0 && rand_below(&r, 8) == 0)
         row_copied(&run, &r, allowed);
     sim_disk_free(run.disk);
@@ -461,7 +508,7 @@ static void row_failing(const struct script *script, uint64_t n)
     fault.lose = rand_below(&r, 2) && fault.sys_errno != EMFILE; /* that one did not begin */
     sim_disk_fail(run.disk, &fault);
     if (rand_below(&r, 2))
-        sim_disk_stop_after(run.disk, n + 1 + rand_below(&r, 60));
+        sim_disk_stop_after(run.disk, n + 1 + rand_below(&r, rand_below(&r, 2) ? 4 : 60));
     int rc = script_open(&run);
     /* Names that are lost while the kernel goes on to show them: no file system takes another
      * operation then, and nobody can find out what is lost. In one process we must not build. */
@@ -473,6 +520,14 @@ static void row_failing(const struct script *script, uint64_t n)
     else if (!lost && !sim_disk_stopped(run.disk))
         fail("does not open after one failure");
     must_close(&run);
+    /* What the kernel shows may be lost on the disk, and held for clean. */
+    if (!sim_disk_lost_names(run.disk) && rand_below(&r, 2)) {
+        begin_row("a failure, killed, restarted, power cut");
+        sim_disk_kill(run.disk);
+        sim_disk_heal(run.disk);
+        sim_disk_stop_after(run.disk, rand_below(&r, 60));
+        allowed = go_on(&run, allowed, 2);
+    }
     some_cuts(&run, &r, allowed, 3);
     sim_disk_free(run.disk);
 }

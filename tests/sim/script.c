@@ -100,13 +100,14 @@ void script_make(struct script *s, uint64_t seed)
     s->drops = seed % 8 < 2;
     s->has_two_paths = seed % 5 == 0;
     s->is_ahead = seed / 8 % 2 == 1;
+    s->is_one_flush = seed / 16 % 2 == 1;
     s->expires = seed % 3 == 2;
     s->parts = seed / 4 % 3 == 1 ? 2 : 1;
     s->compacts = seed % 3 != 1;
     s->reads = !s->expires; /* what it sees does not change with the clock then */
     s->batches = (unsigned)limited(s->is_large ? 7 : 5, sim_args.batches);
     if (sim_args.plain) {
-        s->has_two_paths = s->is_ahead = s->expires = s->compacts = false;
+        s->has_two_paths = s->is_ahead = s->is_one_flush = s->expires = s->compacts = false;
         s->parts = 1;
     }
     for (unsigned k = 1; k < SCRIPT_STATES; k++)
@@ -148,6 +149,7 @@ int script_open(struct run *run)
     if (sim_disk_get(run->disk, SCRIPT_PATH "/power.0/manifest_0", &manifest) < 0
         && sim_disk_get(run->disk, SCRIPT_PATH "/beside.1/manifest_0", &manifest) < 0
         && sim_disk_get(run->disk, SCRIPT_OTHER_PATH "/beside.1/manifest_0", &manifest) < 0) {
+        options.format.commit_protocol = s->is_one_flush ? ELOQ_ONE_FLUSH : ELOQ_TWO_FLUSH;
         options.format.data_append_mode = s->append ? 1 : ELOQ_ZERO;
         options.format.pages_per_file_shift = s->shift ? s->shift : ELOQ_ZERO;
     }

@@ -26,7 +26,8 @@ struct script {
     bool reads;     /* a reader begins after the first batch and ends after the last */
     bool expires;   /* from some batch on half of what can expire has, and is cleaned away */
     unsigned parts; /* each on a shard of its own */
-    bool is_ahead;  /* files are written ahead from the first commits on */
+    bool is_one_flush;
+    bool is_ahead; /* files are written ahead from the first commits on */
     uint32_t shift, manifest_limit;
     unsigned batches;
     struct model states[SCRIPT_STATES];

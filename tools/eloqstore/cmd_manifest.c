@@ -31,6 +31,8 @@ static void print_text(const struct manifest_record *r)
     if (r->has_sequence)
         out_format("  id %016" PRIx64 "  number %" PRIu64, r->sequence.manifest_id,
                    r->sequence.number);
+    if (r->has_page_checksums)
+        out_format("  page checksums %" PRIu32, r->value_count - r->freed_count);
     out_char('\n');
 }
 
@@ -65,6 +67,8 @@ static void print_json(const struct manifest_record *r)
         json_text(&j, "manifest_id", id);
         json_u64(&j, "number", r->sequence.number);
     }
+    if (r->has_page_checksums)
+        json_u64(&j, "page_checksums", r->value_count - r->freed_count);
     json_close(&j);
 }
 

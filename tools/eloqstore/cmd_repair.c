@@ -20,6 +20,7 @@ static int open_dest(struct repair *r, const char *dest)
         .pages_per_file_shift = f->pages_per_file_shift ? f->pages_per_file_shift : ELOQ_ZERO,
         .overflow_pointers = f->overflow_pointers,
         .data_append_mode = f->data_append_mode ? 1 : ELOQ_ZERO,
+        .commit_protocol = f->commit_protocol,
     };
     return cli_open_at(r->cli, &options, CLI_WRITE);
 }

@@ -33,7 +33,9 @@ static void print_range(const struct option *o)
 
 static void print_default(const struct option *o)
 {
-    if (o->section == SECTION_PERMANENT)
+    if (o->section == SECTION_PERMANENT && o->kind == KIND_NAME)
+        printf("; as the store was made, else two_flush");
+    else if (o->section == SECTION_PERMANENT)
         printf("; as the store was made");
     else if (o->kind == KIND_FLAG)
         printf("; default %s", o->initial ? "true" : "false");

@@ -11,6 +11,7 @@
 #include "engine/option_table.h"
 #include "engine/options.h"
 
+static const char *const protocols[] = { "", "two_flush", "one_flush" };
 static const char *const backends[] = { "auto", "uring", "threads", "sync", "memory" };
 static const char *const sections[] = { "run", "permanent" };
 static char path[64];
@@ -40,7 +41,8 @@ static void write_file(const char *text)
 static void text_of(const struct option *o, uint64_t value, char *text, size_t size)
 {
     if (o->kind == KIND_NAME)
-        snprintf(text, size, "%s", backends[value]);
+        snprintf(text, size, "%s",
+                 o->section == SECTION_PERMANENT ? protocols[value] : backends[value]);
     else if (o->kind == KIND_FLAG)
         snprintf(text, size, "%s", value ? "yes" : "no");
     else

@@ -49,6 +49,7 @@ void fixture_open(struct fixture *f, struct io *io, const struct fixture_config 
         .append = config->append,
         .verify = true,
         .manifest_limit = config->manifest_limit ? config->manifest_limit : 16384,
+        .one_flush = config->one_flush,
         .write_batch_pages = config->batch_pages ? config->batch_pages : 4,
         .store_paths = store_paths,
         .store_path_count = 1,

@@ -35,6 +35,7 @@ struct fixture_config {
     uint32_t batch_pages;    /* 0: 4 */
     size_t descriptors;      /* 0: 6 */
     uint64_t manifest_limit; /* 0: 16 KiB */
+    bool one_flush;
 };
 
 /* What a partition holds: a number per page, from which its content follows. */
