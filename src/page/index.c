@@ -123,6 +123,8 @@ int index_seek(const struct index *index, eloq_slice key, bool below, uint8_t *k
     uint8_t *upper = key_buffer + index->entries_end; /* no key is longer than the entries */
     uint32_t upper_size = 0;
     uint32_t matched = 0;
+    bool is_passed = region == 0; /* c.child is a child, and not just where the region begins */
+    ret->before = ret->behind = page_id(NO_PAGE);
     for (;;) {
         struct step s;
         int rc = peek(&c, &s);
@@ -135,8 +137,12 @@ int index_seek(const struct index *index, eloq_slice key, bool below, uint8_t *k
             memcpy(upper, c.key, s.key.shared);
             memcpy(upper + s.key.shared, s.key.fresh, s.key.fresh_size);
             upper_size = s.key.shared + s.key.fresh_size;
+            ret->behind = s.child;
             break;
         }
+        if (is_passed)
+            ret->before = c.child;
+        is_passed = true;
         advance(&c, &s);
     }
     ret->child = c.child;

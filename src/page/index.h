@@ -31,6 +31,8 @@ struct index_found {
     struct page_id child;
     eloq_slice lower; /* the child's separator; empty if it is the leftmost */
     eloq_slice upper; /* the next separator; empty if it is the last child */
+    /* Its neighbours in this page; NO_PAGE: there is none, or (before) the search passed none. */
+    struct page_id before, behind;
 };
 
 int index_open(struct index *index, const uint8_t *page, uint32_t page_bytes);

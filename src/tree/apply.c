@@ -30,7 +30,9 @@ static int find_leaf(struct applier *a, struct descent *d, struct tree_op *ops, 
                      struct touched *ret)
 {
     TRY(descend(a->t, a->w->base, a->w->base->root[a->kind], ops[0].key, false, d));
-    *ret = (struct touched){ .id = d->leaf, .depth = d->depth, .ops = ops };
+    *ret = (struct touched){
+        .id = d->leaf, .depth = d->depth, .prev = d->prev, .next = d->next, .ops = ops
+    };
     ret->path = arena_copy(&a->leaf, d->path, d->depth * sizeof(d->path[0]));
     ret->lower = eloq_bytes(arena_copy(&a->leaf, d->lower.data, d->lower.size), d->lower.size);
     ret->upper = eloq_bytes(arena_copy(&a->leaf, d->upper.data, d->upper.size), d->upper.size);
@@ -138,7 +140,11 @@ static int apply_window(struct applier *a, struct descent *d, struct tree_op *op
 static int apply_leaves(struct applier *a, struct tree_op *ops, size_t count)
 {
     if (a->w->base->root[a->kind].n == NO_PAGE) {
-        struct touched nothing = { .id = page_id(NO_PAGE), .ops = ops, .op_count = count };
+        struct touched nothing = { .id = page_id(NO_PAGE),
+                                   .prev = page_id(NO_PAGE),
+                                   .next = page_id(NO_PAGE),
+                                   .ops = ops,
+                                   .op_count = count };
         return leaf_apply(a, &nothing);
     }
     struct descent *d = arena_alloc(&a->keep, sizeof(*d));

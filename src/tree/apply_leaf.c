@@ -198,10 +198,12 @@ int leaf_apply(struct applier *a, struct touched *leaf)
     struct leaf old;
 
     leaf_pack_reset(a);
-    leaf->prev = leaf->next = page_id(NO_PAGE);
     if (!is_new) {
+        struct leaf_frame frame = { leaf->lower, leaf->upper, leaf->prev, leaf->next };
         if (leaf_open(&old, leaf->page, a->shape->page_bytes) < 0)
             return damaged(a, leaf, "malformed data page");
+        if (!descend_is_linked(a->w->base, &old, &frame))
+            return damaged(a, leaf, "data page is linked otherwise than its parent says");
         leaf->prev = old.prev;
         leaf->next = old.next;
     }

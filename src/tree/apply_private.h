@@ -48,7 +48,7 @@ struct touched {
     uint32_t depth;
     const struct page_id *path;
     eloq_slice lower, upper;   /* its bounds; empty = open */
-    struct page_id prev, next; /* its links */
+    struct page_id prev, next; /* its links; before it is opened, as the index tells them */
     struct tree_op *ops;
     size_t op_count;
     uint8_t *page;

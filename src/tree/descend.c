@@ -74,6 +74,8 @@ static int search_page(struct descent *d, const uint8_t *page, uint32_t page_byt
     if (!narrow(d, &found))
         return ELOQ_CORRUPTED;
     *ret_child = found.child;
+    d->prev = found.before;
+    d->next = found.behind;
     return ELOQ_OK;
 }
 
@@ -172,9 +174,26 @@ int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_
     return walk(t, s, root, key, below, false, d);
 }
 
+/* An id that is not mapped is the index page's own fault, and costs the keys below it alone. */
+static bool is_neighbour(const struct snapshot *s, struct page_id link, struct page_id told,
+                         eloq_slice bound)
+{
+    struct file_page ignored;
+    if (told.n != NO_PAGE)
+        return link.n == told.n || !mapping_get(&s->map, told, &ignored);
+    return (link.n == NO_PAGE) == (bound.size == 0);
+}
+
+bool descend_is_linked(const struct snapshot *s, const struct leaf *leaf,
+                       const struct leaf_frame *frame)
+{
+    return is_neighbour(s, leaf->prev, frame->prev, frame->lower)
+           && is_neighbour(s, leaf->next, frame->next, frame->upper);
+}
+
 /* What is wrong with an opened data page, or NULL. */
-static const char *check_bounds(const struct leaf *leaf, eloq_slice lower, eloq_slice upper,
-                                uint8_t *key_buffer)
+static const char *check_frame(const struct snapshot *s, const struct leaf *leaf,
+                               const struct leaf_frame *frame, uint8_t *key_buffer)
 {
     struct leaf_cursor c;
 
@@ -182,19 +201,37 @@ static const char *check_bounds(const struct leaf *leaf, eloq_slice lower, eloq_
     if (leaf_next(&c) != ELOQ_OK)
         return "malformed data page";
     eloq_slice first = c.entry.key;
-    if (slice_compare(first, lower) < 0 || (upper.size != 0 && slice_compare(first, upper) >= 0))
+    if (slice_compare(first, frame->lower) < 0
+        || (frame->upper.size != 0 && slice_compare(first, frame->upper) >= 0))
         return "data page out of its parent's bounds";
+    if (!descend_is_linked(s, leaf, frame))
+        return "data page is linked otherwise than its parent says";
     return NULL;
 }
 
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
-                      eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret)
+                      const struct leaf_frame *frame, uint8_t *key_buffer, struct leaf *ret)
 {
     const char *fault = leaf_open(ret, page, s->part->env->shape.page_bytes) < 0
                             ? "malformed data page"
-                            : check_bounds(ret, lower, upper, key_buffer);
+                            : check_frame(s, ret, frame, key_buffer);
 
-    return fault ? descend_damage(t, pages_fail(t, s, id, fault), lower, upper) : ELOQ_OK;
+    if (!fault)
+        return ELOQ_OK;
+    return descend_damage(t, pages_fail(t, s, id, fault), frame->lower, frame->upper);
+}
+
+static struct leaf_frame frame_of(const struct descent *d)
+{
+    return (struct leaf_frame){ d->lower, d->upper, d->prev, d->next };
+}
+
+/* The leaf that the descent has found. */
+static int open_found(struct task *t, struct snapshot *s, const struct descent *d,
+                      const uint8_t *page, struct leaf *ret)
+{
+    struct leaf_frame frame = frame_of(d);
+    return descend_open_leaf(t, s, d->leaf, page, &frame, d->scratch, ret);
 }
 
 struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, struct leaf *ret)
@@ -210,7 +247,8 @@ struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, 
         page->is_open =
             leaf_open(&page->leaf, page->data, s->part->env->shape.page_bytes) == ELOQ_OK;
     *ret = page->leaf;
-    if (page->is_open && !check_bounds(ret, d->lower, d->upper, d->scratch))
+    struct leaf_frame frame = frame_of(d);
+    if (page->is_open && !check_frame(s, ret, &frame, d->scratch))
         return page;
     leaf_cache_unpin(page);
     return NULL;
@@ -222,7 +260,7 @@ int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *
     int rc = pages_read(t, s, d->leaf, PAGE_DATA, page);
     if (rc < 0)
         return descend_damage(t, rc, d->lower, d->upper);
-    return descend_open_leaf(t, s, d->leaf, page, d->lower, d->upper, d->scratch, ret);
+    return open_found(t, s, d, page, ret);
 }
 
 void descend_let_go(struct snapshot *s, struct held_leaf *h)
@@ -249,6 +287,5 @@ int descend_hold_leaf(struct task *t, struct snapshot *s, const struct descent *
     }
     if (rc < 0)
         return descend_damage(t, rc, d->lower, d->upper);
-    return descend_open_leaf(t, s, d->leaf, h->kept ? h->kept->data : h->page, d->lower, d->upper,
-                             d->scratch, ret);
+    return open_found(t, s, d, h->kept ? h->kept->data : h->page, ret);
 }

@@ -7,13 +7,20 @@
 #include "page/leaf.h"
 #include "part/pages.h"
 
+/* What the index says of a leaf: a page that says otherwise is in the wrong place, or old. */
+struct leaf_frame {
+    eloq_slice lower, upper;   /* its keys lie in [lower, upper); empty = open */
+    struct page_id prev, next; /* its neighbours; NO_PAGE: the index page does not tell */
+};
+
 struct descent {
     struct page_id path[TREE_DEPTH_MAX]; /* index pages, root first; the last one is above leaves */
     uint32_t depth;
-    struct page_id leaf;     /* after descend(); not yet read */
-    eloq_slice lower, upper; /* keys of the leaf (descend_index: of the last index page) lie in
-                                [lower, upper); empty = open */
-    uint8_t *scratch;        /* 2 pages, for key buffers; free to use between two descents */
+    struct page_id leaf;       /* after descend(); not yet read */
+    eloq_slice lower, upper;   /* keys of the leaf (descend_index: of the last index page) lie in
+                                  [lower, upper); empty = open */
+    struct page_id prev, next; /* of the leaf, as in struct leaf_frame */
+    uint8_t *scratch;          /* 2 pages, for key buffers; free to use between two descents */
     uint8_t *lower_bytes, *upper_bytes;
 };
 
@@ -39,10 +46,13 @@ int descend_index(struct task *t, struct snapshot *s, struct page_id root, eloq_
  * empty = open. Returns rc; does nothing for other failures than damage. */
 int descend_damage(struct task *t, int rc, eloq_slice lower, eloq_slice upper);
 
-/* Opens a data page that was read as `id`: well-formed, and its first key inside [lower, upper);
- * else ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
+/* Whether a leaf is linked as the index says. Where a bound is open there must be no neighbour. */
+bool descend_is_linked(const struct snapshot *s, const struct leaf *leaf,
+                       const struct leaf_frame *frame);
+/* Opens a data page that was read as `id`: well-formed, its first key and its links as the index
+ * says; else ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
-                      eloq_slice lower, eloq_slice upper, uint8_t *key_buffer, struct leaf *ret);
+                      const struct leaf_frame *frame, uint8_t *key_buffer, struct leaf *ret);
 /* A leaf for reading only, held in memory across suspensions. Zero it first. */
 struct held_leaf {
     struct page_id id;

@@ -79,12 +79,36 @@ out:
     return rc;
 }
 
+/* For those who look behind the last pair of the leaf. Where the leaf is the last of its index
+ * page, and that page or one above it is an old one, what they look for may be in a leaf that it
+ * does not know: then the leaf's neighbour is not the one that the index leads to. Reads index
+ * pages alone. */
+static int check_end(struct task *t, struct reading *r)
+{
+    const struct descent *d = &r->d;
+    if (d->next.n != NO_PAGE || d->upper.size == 0)
+        return ELOQ_OK; /* it was compared already */
+    struct descent *behind = arena_alloc(&t->arena, sizeof(*behind));
+    if (!behind)
+        return task_no_memory(t);
+    TRY(descent_init(t, behind, r->s->part->env->shape.page_bytes));
+    int rc = descend(t, r->s, r->s->root[TREE_MAIN], d->upper, false, behind);
+    if (rc == ELOQ_CORRUPTED || rc == ELOQ_IO)
+        return ELOQ_OK; /* that is damage of other keys */
+    TRY(rc);
+    return behind->leaf.n == r->leaf.next.n
+               ? ELOQ_OK
+               : damaged(t, r, "data page is linked otherwise than the index says");
+}
+
 static int get(struct task *t, struct reading *r, eloq_slice key)
 {
     TRY(load_leaf(t, r, key, false));
     int rc = leaf_seek(&r->cursor, key);
     if (rc < 0)
         return malformed(t, r);
+    if (rc == ELOQ_END)
+        TRY(check_end(t, r));
     const struct entry *entry = &r->cursor.entry;
     if (rc != ELOQ_OK || !slice_equal(entry->key, key) || value_is_hidden(entry, r->sink->now_ms))
         return ELOQ_NOT_FOUND;
@@ -146,6 +170,7 @@ static int floor_of(struct task *t, struct reading *r, eloq_slice key, uint8_t *
     bool below = false;
     for (;;) {
         TRY(load_leaf(t, r, key, below));
+        TRY(check_end(t, r));
         if (below && !slice_equal(r->d.upper, key))
             return damaged(t, r, "data page is not left of its neighbour");
         struct entry entry;

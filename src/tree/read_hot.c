@@ -7,15 +7,17 @@
 #include "tree/value.h"
 
 /* ELOQ_OK, ELOQ_NOT_FOUND or ELOQ_FETCH. */
-static int find(const struct leaf *leaf, eloq_slice key, uint8_t *key_buffer,
-                struct tree_sink *sink)
+static int find(const struct descent *d, const struct leaf *leaf, eloq_slice key,
+                uint8_t *key_buffer, struct tree_sink *sink)
 {
     struct leaf_cursor c;
 
     leaf_cursor_init(&c, leaf, key_buffer);
     int rc = leaf_seek(&c, key);
-    if (rc < 0)
+    if (rc != ELOQ_OK && rc != ELOQ_END)
         return ELOQ_FETCH;
+    if (rc == ELOQ_END && d->next.n == NO_PAGE && d->upper.size != 0)
+        return ELOQ_FETCH; /* whether the leaf behind is the right one is to be looked at */
     const struct entry *entry = &c.entry;
     if (rc != ELOQ_OK || !slice_equal(entry->key, key) || value_is_hidden(entry, sink->now_ms))
         return ELOQ_NOT_FOUND;
@@ -46,7 +48,7 @@ int tree_get_hot(struct snapshot *s, eloq_slice key, struct tree_sink *sink, uin
     struct leaf_page *page = descend_pin_leaf(s, &d, &leaf);
     if (!page)
         return ELOQ_FETCH;
-    int rc = find(&leaf, key, scratch + DESCENT_PAGES * (size_t)page_bytes, sink);
+    int rc = find(&d, &leaf, key, scratch + DESCENT_PAGES * (size_t)page_bytes, sink);
     leaf_cache_unpin(page);
     return rc;
 }

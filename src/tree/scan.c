@@ -46,6 +46,7 @@ int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s, 
     scan->now_ms = now_ms;
     scan->left = range->limit == 0 ? UINT64_MAX : range->limit;
     scan->ahead = 1;
+    scan->last_leaf = page_id(NO_PAGE);
     bytes_init(&scan->bounds, mem, MEM_RESULTS);
     bytes_init(&scan->fence, mem, MEM_RESULTS);
     bytes_init(&scan->last, mem, MEM_RESULTS);
@@ -245,9 +246,9 @@ static int deliver_leaf(struct step *st)
     const struct scan_leaf *l = &scan->window[scan->window_at];
     eloq_slice lower = scan_bound(scan, l->lower_at, l->lower_size);
     eloq_slice upper = scan_bound(scan, l->upper_at, l->upper_size);
+    struct leaf_frame frame = { lower, upper, l->prev, l->next };
     struct leaf leaf;
-    TRY(descend_open_leaf(st->t, scan->snapshot, l->id, l->page, lower, upper, st->key_buffer,
-                          &leaf));
+    TRY(descend_open_leaf(st->t, scan->snapshot, l->id, l->page, &frame, st->key_buffer, &leaf));
     return scan->reverse ? leaf_reverse(st, l, &leaf, upper) : leaf_forward(st, l, &leaf, upper);
 }
 

@@ -21,6 +21,7 @@ struct tree_pair {
 /* A leaf of the window. Its bounds are places in tree_scan.bounds; size 0 = open. */
 struct scan_leaf {
     struct page_id id;
+    struct page_id prev, next; /* as far as the index tells, else NO_PAGE */
     uint8_t *page;
     size_t lower_at, upper_at;
     size_t lower_size, upper_size;
@@ -44,7 +45,8 @@ struct tree_scan {
         fence;       /* forward: lower bound of the next leaf to list; reverse: upper bound of it */
     bool has_fence;  /* false: nothing listed yet */
     bool listed_all; /* the window holds the last leaf of the range */
-    struct bytes last; /* the pair delivered last, when its leaf is not used up */
+    struct page_id last_leaf; /* the one used up last; NO_PAGE: none */
+    struct bytes last;        /* the pair delivered last, when its leaf is not used up */
     bool has_last;
     bool last_is_next; /* it was not delivered: memory was short */
     bool is_resting;   /* the window was given back; the next one begins with the leaf of `last` */

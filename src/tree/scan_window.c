@@ -41,6 +41,7 @@ void scan_window_drop(struct tree_scan *scan, size_t from)
 void scan_window_next(struct tree_scan *scan)
 {
     struct scan_leaf *l = &scan->window[scan->window_at++];
+    scan->last_leaf = l->id;
     if (!pages_keep_leaf(scan->snapshot, l->id, l->page))
         pagepool_put(scan->snapshot->part->env->pool, l->page);
     l->page = NULL;
@@ -58,8 +59,9 @@ struct listing {
 };
 
 /* Looks at one child. false: the listing needs no further ones. */
-static bool list_child(struct listing *l, struct page_id child, eloq_slice lower, eloq_slice upper)
+static bool list_child(struct listing *l, const struct leaf_frame *frame, struct page_id child)
 {
+    eloq_slice lower = frame->lower, upper = frame->upper;
     if (upper.size != 0 && l->low.size != 0 && slice_compare(upper, l->low) <= 0)
         return true;
     if (l->high.size != 0 && slice_compare(lower, l->high) >= 0)
@@ -75,6 +77,8 @@ static bool list_child(struct listing *l, struct page_id child, eloq_slice lower
     struct tree_scan *scan = l->scan;
     struct scan_leaf *leaf = &scan->window[scan->window_count];
     leaf->id = child; /* the page buffer is there already */
+    leaf->prev = frame->prev;
+    leaf->next = frame->next;
     leaf->lower_at = scan->bounds.size;
     leaf->lower_size = lower.size;
     bytes_add(&scan->bounds, lower.data, lower.size);
@@ -98,7 +102,7 @@ static int list_page(struct listing *l, const struct index *index, const struct 
     int rc = index_next(&c);
     if (rc != ELOQ_OK)
         return ELOQ_CORRUPTED;
-    eloq_slice lower = d->lower;
+    struct leaf_frame frame = { .lower = d->lower, .prev = page_id(NO_PAGE) };
     for (;;) {
         struct page_id child = c.child;
         rc = index_next(&c);
@@ -106,15 +110,18 @@ static int list_page(struct listing *l, const struct index *index, const struct 
             return rc;
         bool is_last = rc == ELOQ_END;
         eloq_slice upper = is_last ? d->upper : c.separator;
-        if (upper.size != 0 && slice_compare(lower, upper) >= 0)
+        if (upper.size != 0 && slice_compare(frame.lower, upper) >= 0)
             return ELOQ_CORRUPTED;
         /* Or the fence would jump over the children to the right. */
         if (!is_last && d->upper.size != 0 && slice_compare(upper, d->upper) >= 0)
             return ELOQ_CORRUPTED;
-        if (!list_child(l, child, lower, upper) || is_last)
+        frame.upper = upper;
+        frame.next = is_last ? page_id(NO_PAGE) : c.child;
+        if (!list_child(l, &frame, child) || is_last)
             return ELOQ_OK;
         memcpy(lower_buffer, upper.data, upper.size);
-        lower = eloq_bytes(lower_buffer, upper.size);
+        frame.lower = eloq_bytes(lower_buffer, upper.size);
+        frame.prev = child;
     }
 }
 
@@ -157,6 +164,17 @@ static void turn_round(struct scan_leaf *leaves, size_t count)
         struct scan_leaf swap = leaves[i];
         leaves[i] = leaves[count - 1 - i];
         leaves[count - 1 - i] = swap;
+    }
+}
+
+/* Where one index page ends and the next begins, the leaf before tells. */
+static void link_leaves(struct tree_scan *scan)
+{
+    for (size_t i = 0; i < scan->window_count; i++) {
+        struct scan_leaf *l = &scan->window[i];
+        struct page_id *to = scan->reverse ? &l->next : &l->prev;
+        if (to->n == NO_PAGE)
+            *to = i > 0 ? l[-1].id : scan->last_leaf;
     }
 }
 
@@ -291,8 +309,10 @@ static int fill(struct task *t, struct tree_scan *scan)
     size_t listed = scan->window_count;
     scan->window_count = (size_t)buffers;
     scan_window_drop(scan, rc < 0 ? 0 : listed);
-    if (rc == ELOQ_OK)
+    if (rc == ELOQ_OK) {
+        link_leaves(scan);
         rc = read_leaves(t, scan);
+    }
     if (rc < 0)
         scan_window_drop(scan, 0);
     return rc;

@@ -68,6 +68,10 @@ int exhibit_open(struct exhibit *x, struct sim_disk *disk, uint64_t as_of, eloq_
     options.archive_interval_secs = ELOQ_ZERO;
     options.memory_bytes = 64 << 20;
     options.enable_compression = x->compresses;
+    if (x->kind >= EXHIBIT_SMALL) { /* whole keys: more pages of every kind */
+        options.data_page_restart_interval = 1;
+        options.index_page_restart_interval = 1;
+    }
     struct store_seams seams = {
         .clock = &x->clock.clock, .seed = x->seed + 1, .io_open = open_io, .io_user = &opening
     };
@@ -284,7 +288,7 @@ static int fill_deep(struct batch *b)
 static int fill_wide(struct batch *b)
 {
     begin(b);
-    put_range(b, 0, 400, 2, 500, 1200, 2);
+    put_range(b, 0, 700, 2, 500, 1200, 2);
     put_range(b, 401, 500, 8, 5000, 16000, 0);
     TRY(end(b));
     begin(b);
@@ -313,7 +317,7 @@ static int fill_other(struct batch *b)
     b->count = 0;
     b->turn = 99;
     if (x->kind >= EXHIBIT_WIDE)
-        put_range(b, 0, 120, 1, 500, 1200, 4);
+        put_range(b, 0, 300, 2, 500, 1200, 4); /* the same keys in pages of the same ids */
     else
         put_range(b, 0, 12, 1, 50, 200, 0);
     put(b, 405, 5000, false);
@@ -399,6 +403,25 @@ const char **exhibit_names(struct sim_disk *disk, const char *dir)
     for (size_t i = 0; i < e->count; i++)
         names[i] = e->items[i].name;
     return names;
+}
+
+struct sim_node *exhibit_hide(struct sim_disk *disk, const char *path)
+{
+    struct sim_place place;
+
+    CHECK(sim_walk(disk, path, &place) == 0 && place.node);
+    sim_node_ref(place.node);
+    sim_entries_remove(disk, &place.dir->now_entries, place.name);
+    return place.node;
+}
+
+void exhibit_show(struct sim_disk *disk, const char *path, struct sim_node *node)
+{
+    struct sim_place place;
+
+    CHECK(sim_walk(disk, path, &place) == 0);
+    sim_entries_set(disk, &place.dir->now_entries, place.name, node);
+    sim_node_unref(disk, node);
 }
 
 uint64_t exhibit_digest(const struct sim_disk *disk)

@@ -32,6 +32,7 @@ enum exhibit_kind {
     EXHIBIT_KINDS
 };
 
+struct sim_node;
 struct exhibit {
     enum exhibit_kind kind;
     const char *name;
@@ -70,5 +71,8 @@ int exhibit_open(struct exhibit *x, struct sim_disk *disk, uint64_t as_of, eloq_
 struct bytes *exhibit_file(struct sim_disk *disk, const char *path);
 /* Names in a directory, a new array with NULL at its end; free it. Names are lent. */
 const char **exhibit_names(struct sim_disk *disk, const char *dir);
+/* Takes a file's name away, until it is given back, whatever has it then. */
+struct sim_node *exhibit_hide(struct sim_disk *disk, const char *path);
+void exhibit_show(struct sim_disk *disk, const char *path, struct sim_node *node);
 /* A number that follows from all names and contents. */
 uint64_t exhibit_digest(const struct sim_disk *disk);

@@ -14,6 +14,8 @@ struct look {
     struct sim_disk *disk;
     const char *file;    /* what failures must name; NULL: any file */
     uint64_t from, to;   /* and where in it; to = 0: anywhere */
+    bool look_elsewhere; /* the other partition is damaged, too */
+    bool may_change;     /* looking makes the lock file that is missing */
     bool words_are_free; /* the failures' words need not name a file at all */
 
     /* Found: */
@@ -26,12 +28,19 @@ struct look {
     char detail[400];
 };
 
+/* How free the answers for a key are; with any, scans are not judged. */
+enum look_freedom {
+    LOOK_STRICT,
+    LOOK_MAY_BE_OLD, /* any value that it had after some commit, or none */
+    LOOK_FREE,       /* anything */
+};
+
 /* What a partition holds, and of which keys reads may fail. */
 struct look_for {
     const struct model *model;
     const uint8_t *may_fail; /* one a key; NULL: none may */
     bool may_not_open;
-    const uint8_t *may_be_old; /* one a key: any value it ever had, or none, is taken; NULL: none */
+    const uint8_t *freedom; /* one a key, of enum look_freedom; NULL: none */
 };
 
 /* Marks keys [from, to). */
@@ -46,6 +55,9 @@ bool look_check(struct look *l, eloq_store *db);
 bool look_other(struct look *l, eloq_store *db);
 /* One key alone: ELOQ_OK with the right value, or a failure that is allowed; false: wrong. */
 bool look_key(struct look *l, eloq_store *db, const struct look_for *want, size_t key);
+/* Keys [from, to) come in order, whole until the first that may fail. */
+bool look_scan(struct look *l, eloq_store *db, const struct look_for *want, size_t from, size_t to,
+               bool reverse);
 /* Sets l->wrong. */
 bool look_wrong(struct look *l, const char *wrong, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

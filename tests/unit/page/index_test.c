@@ -21,15 +21,29 @@ static int verdict(struct raw *w)
     return rc;
 }
 
+static uint32_t child_of(size_t n)
+{
+    return (uint32_t)(100 + 7 * n % 50);
+}
+
+static uint32_t interval; /* of restart points in the page */
+
 static void check_found(const struct index_found *found, const eloq_slice *keys, size_t count,
                         size_t expected, uint64_t seed)
 {
     eloq_slice none = eloq_str("");
-    ck_assert_msg(found->child.n == 100 + 7 * expected % 50, "seed=%" PRIu64, seed);
+    ck_assert_msg(found->child.n == child_of(expected), "seed=%" PRIu64, seed);
     ck_assert_msg(slice_equal(found->lower, expected > 0 ? keys[expected] : none), "seed=%" PRIu64,
                   seed);
     ck_assert_msg(slice_equal(found->upper, expected + 1 < count ? keys[expected + 1] : none),
                   "seed=%" PRIu64, seed);
+    /* The one behind is always told, the one before unless a region begins between them. */
+    ck_assert_msg(found->behind.n == (expected + 1 < count ? child_of(expected + 1) : NO_PAGE),
+                  "seed=%" PRIu64, seed);
+    bool is_told = expected > 0 && (expected - 1) % interval != 0;
+    if (is_told || expected == 1 || found->before.n != NO_PAGE)
+        ck_assert_msg(expected > 0 && found->before.n == child_of(expected - 1), "seed=%" PRIu64,
+                      seed);
 }
 
 static void check_seeks(struct rand *r, const struct index *index, const eloq_slice *keys,
@@ -75,9 +89,10 @@ START_TEST(seek_finds_the_child_and_its_bounds)
         struct index_build b;
         index_build_init(&b, &shape, false, page, scratch);
         size_t n = 0;
-        while (n < all && index_build_add(&b, keys[n], page_id((uint32_t)(100 + 7 * n % 50))))
+        while (n < all && index_build_add(&b, keys[n], page_id(child_of(n))))
             n++;
         index_build_finish(&b);
+        interval = shape.index_restart_every;
         struct index index;
         ck_assert_int_eq(index_open(&index, page, shape.page_bytes), ELOQ_OK);
         check_seeks(&r, &index, keys, n, buffer, seed);

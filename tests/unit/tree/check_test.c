@@ -222,9 +222,9 @@ static int bad_last(struct forged *f)
 
 START_TEST(a_wrong_link_is_named)
 {
-    expect(bad_prev, 1, "wrong link to the previous", ELOQ_END);
-    expect(bad_next, 1, "wrong link to the next", ELOQ_END);
-    expect(bad_last, 1, "last data page has a next one", ELOQ_END);
+    expect(bad_prev, 1, "wrong link to the previous", ELOQ_CORRUPTED);
+    expect(bad_next, 1, "wrong link to the next", ELOQ_CORRUPTED);
+    expect(bad_last, 1, "last data page has a next one", ELOQ_CORRUPTED);
 }
 END_TEST
 
