@@ -135,6 +135,9 @@ static int check_tail(struct task *t, struct check *c)
     if (fd < 0)
         return io_fail(t, "open", fd, path, 0);
     int64_t size = io_size(t, io, fd);
+    if (c->part->commit_dropped)
+        add(c, ELOQ_NOTE, "the last commit was dropped: its pages were not there", path, end,
+            NOTHING, NOTHING);
     if (size < 0)
         rc = io_fail(t, "size", size, path, 0);
     else if ((uint64_t)size > ours && (rc = is_zero(t, io, fd, end, (uint64_t)size, path)) >= 0)
