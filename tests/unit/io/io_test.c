@@ -1,5 +1,7 @@
 /* tests/unit/io/io_test.c -- io/io: the same promises about files kept by every backend. */
 #include "base/rand.h"
+#include <time.h>
+
 #include "unit/io/backends.h"
 
 static uint64_t counter(enum io_counter c)
