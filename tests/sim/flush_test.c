@@ -10,11 +10,11 @@
  *   copied      what stands there was copied and never flushed; then each flush in turn fails, and
  *               what it was to flush is clean and lost, and writes are tried again in this process
  *   missing     the same without failures, but a data file is missing: what is in the others
+ *   unchanged   a process is killed; the next is told that there is nothing to do
  *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
  *               that fails after its last descriptor is closed is forgotten with the inode
  *   strained    the same, but some flushes fail and lose
- *   crowded     many partitions at once and few descriptors: new files are closed before their
- * commit
+ *   crowded     many partitions at once and few descriptors
  *   restored    an archive is restored that was copied with the rest
  *   retained    archives are removed, and what they alone needed; names are lost in any order
  *   doubt       one of the flushes that this takes fails, and loses names
@@ -33,6 +33,7 @@
 #define COPIED_FLUSHES 12 /* more than what was found is flushed with */
 #define FDS_LEAST 16      /* so few that files are closed within a commit */
 #define STRAINED 6
+#define KILLS 6
 #define CROWD 24 /* partitions */
 
 static struct mem sim_mem;
@@ -122,6 +123,20 @@ static uint64_t count_flushes(const struct script *script, uint32_t kinds, uint3
         fail("does not open");
     write_all(&run, 0, script->batches, 1, &last);
     uint64_t count = sim_disk_count(run.disk, kinds);
+    cut(&run, script->batches, script->batches);
+    return count;
+}
+
+static uint64_t count_mutations(const struct script *script)
+{
+    struct run run = new_run(script);
+    unsigned last;
+
+    where = "nothing happens";
+    if (script_open(&run) < 0)
+        fail("does not open");
+    write_all(&run, 0, script->batches, 1, &last);
+    uint64_t count = sim_disk_mutations(run.disk);
     cut(&run, script->batches, script->batches);
     return count;
 }
@@ -236,6 +251,39 @@ static void closed(const struct script *script)
     if (done != script->batches)
         fail("takes no batch");
     cut(&run, done, done);
+}
+
+/* A process is killed in a batch; the next one finds what it finds, and is told that there is
+ * nothing to do: what it found lasts. */
+static void unchanged(const struct script *script)
+{
+    uint64_t count = count_mutations(script);
+    eloq_entry none = { .key = eloq_str("none"), .kind = ELOQ_DELETE };
+    struct rand r;
+
+    where = "unchanged";
+    rand_seed(&r, script->seed);
+    for (int i = 0; i < KILLS; i++) {
+        struct run run = new_run(script);
+        unsigned last = 0, k = 0;
+
+        where_nth = 1 + rand_below(&r, count);
+        sim_disk_stop_after(run.disk, where_nth);
+        if (script_open(&run) == ELOQ_OK)
+            write_all(&run, 0, script->batches, 1, &last);
+        if (!script_close(&run))
+            fail("closed, and memory is left");
+        sim_disk_kill(run.disk);
+        if (script_open(&run) < 0)
+            fail("does not open");
+        while (k <= last && script_holds(&run, k) != 0)
+            k++;
+        if (k > last)
+            fail("neither the acknowledged state nor one under way");
+        if (eloq_write(run.db, script_part, &none, 1) != ELOQ_OK)
+            fail("takes no batch");
+        cut(&run, k, k);
+    }
 }
 
 /* Some of the flushes fail and lose, also those of files that are closed to make room. */
@@ -452,6 +500,7 @@ static void run_script(uint64_t seed)
     copied(&script);
     missing(&script);
     closed(&script);
+    unchanged(&script);
     strained(&script);
     crowded(&script);
     script.append = true;
