@@ -58,6 +58,26 @@ MUTANTS = [
     ("found-files-at-all", SYNC,
      "        TRY(sync_files(t, f, file_ids, count, false, -1, NULL));",
      "        (void)file_ids;"),
+    # ---- pages and their record flushed together
+    ("record-beside-its-pages", SYNC,
+     "        add(s, NULL, (struct io_req){ .op = IO_SYNC, .fd = s->beside });",
+     "        *s->beside_result = 0;"),
+    ("pages-beside-their-record", SYNC,
+     "    TRY(sync_files(t, f, f->unsynced, f->unsynced_count, f->dir_unsynced, fd, ret_result));",
+     "    TRY(sync_files(t, f, f->unsynced, 0, f->dir_unsynced, fd, ret_result));"),
+    ("failed-flush-beside-is-ignored", SYNC, "        *s->beside_result = result;",
+     "        *s->beside_result = MAX(result, 0);"),
+    ("pages-together-with-new-names", COMMIT,
+     "    if (p->files.dir_unsynced) /* a file is new: its name must be there first */\n"
+     "        w->page_sum_count = 0;\n", ""),
+    ("found-pages-are-not-written-anew", PREWRITE, "    TRY(last_commit_rewrite(t, p));\n", ""),
+    ("garbage-before-the-last-commit-is-sealed", GC, "    TRY(manifest_log_seal(t, p));\n", ""),
+    ("seal-is-not-written", LOG,
+     "    return p->last_joint ? manifest_log_append(t, p, &seal) : ELOQ_OK;",
+     "    p->last_joint &= !seal.change_count;\n    return ELOQ_OK;"),
+    ("wiped-record-comes-back", LOG,
+     "        int synced = put < 0 ? 0 : io_sync(t, p->env->io, p->manifest_fd);",
+     "        int synced = 0;"),
     ("mark-of-new-names", FDS,
      "f->dir_unsynced = true; /* before the attempt", "f->dir_unsynced = false; /* before the attempt"),
     ("file-closed-early", FDS,
@@ -156,11 +176,12 @@ MUTANTS = [
      "    ahead_await_manifest(t, p, p->manifest_end + record->size);\n", "", AHEAD),
     ("zeros-into-the-next-manifest", LOG, "    p->ahead.manifest_ready = p->ahead.record_end = 0;\n", "",
      AHEAD),
-    ("zeros-that-are-not-flushed", AHEAD_C, "            rc = io_sync(t, p->env->io, fd);", "            rc = 0;",
-     AHEAD),
+    ("zeros-that-are-not-flushed", AHEAD_C,
+     "        if (rc >= 0)\n            rc = io_sync(t, p->env->io, fd);\n", "", AHEAD),
+    ("zeros-beside-pages", AHEAD_C, "            rc = io_sync(t, p->env->io, e->fd);\n", "", AHEAD),
     ("zeros-cut-with-the-last-record", AHEAD_C,
-     "p->manifest_fd, manifest_log_end(p));",
-     "p->manifest_fd, manifest_log_end(p) - 1);", AHEAD),
+     "        (void)io_truncate(t, p->env->io, p->manifest_fd, manifest_log_end(p));",
+     "        (void)io_truncate(t, p->env->io, p->manifest_fd, manifest_log_end(p) - 1);", AHEAD),
     ("zeros-cut-with-the-last-page", AHEAD_C,
      "        struct file_page end = file_page(p->falloc.next);\n"
      "        if (pagefiles_offset(&p->files, end) > 0)\n"
@@ -256,8 +277,6 @@ MUTANTS = [
     ("restore-writes-into-what-archives-name", RESTORE,
      "p->falloc.next = MAX(p->falloc.next, s->max_place);", "p->falloc.next = s->max_place;",
      ARCHIVES),
-    ("restore-forgets-the-archives-end", RESTORE,
-     "    p->falloc.next = MAX(p->falloc.next, s->max_place);\n", "", ARCHIVES),
     # ---- a partition goes
     ("remove-before-found-lasts", REMOVE,
      "    if (p->manifest_end > 0)\n        TRY(prewrite(t, p));\n", ""),
@@ -345,7 +364,7 @@ MUTANTS = [
      "    TRY(wtx_flush(t, w));\n    TRY(prewrite(t, p));\n    if (bitset_grow",
      "    TRY(wtx_flush(t, w));\n    if (bitset_grow"),
     ("nothing-to-do-before-found-lasts", COMMIT,
-     "int rc = p->manifest_end > 0 ? prewrite(t, p) : ELOQ_OK;", "int rc = ELOQ_OK;"),
+     "int rc = p->manifest_end > 0 ? prewrite(t, p) : ELOQ_OK;", "int rc = ELOQ_OK;", FLUSH + POWER),
     ("manifest-record-is-not-written", COMMIT,
      "    int rc = manifest_log_append(t, p, &log);", "    int rc = ELOQ_OK;"),
     ("manifest-is-not-replaced", COMMIT,
@@ -394,6 +413,8 @@ SURVIVORS = {
 
 # Sites that need no mutant of their own: (file, text there, why).
 ELSEWHERE = [
+    (LOG, "                     : sync_record(t, p, joint, path);",
+     "manifest-append, record-beside-its-pages: what it calls"),
     (STORE, "    return whole_replace(t, io, dir, path, text, size, &unknown);",
      "replace-content-of-record, replace-name-of-record"),
     (STORE, "    int rc = io_sync(t, io, fd);\n    io_close_file(t, io, fd);", "found-record: its one call"),
@@ -432,5 +453,7 @@ ENDS = [
     (FDS, "close_entry"),      # wherever room for a descriptor is made
     (LOG, "write_record"),     # of manifest_log_append
     (ARCHIVE, "archive_retain"),
-    (AHEAD_C, "write_zeros"),  # beside the commits
+    (AHEAD_C, "fill_manifest"),  # beside the commits
+    (AHEAD_C, "fill_places"),
+    (SYNC, "finish_one"),      # looks at what gather asked for
 ]

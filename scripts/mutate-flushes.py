@@ -25,7 +25,8 @@ PASSING = ["whole_replace", "whole_mkdirs", "whole_sync_up", "write_new", "sync_
            "flush_found", "make_marker", "rewrite_last_record", "prewrite", "make_directory",
            "pagefiles_sync", "pagefiles_sync_found", "part_sync_pages", "manifest_log_append",
            "manifest_log_replace", "manifest_log_repair", "pagefiles_remove", "pagefiles_remove_many",
-           "pagefiles_cut", "unlink_names", "remove_directory", "remove_tmp"]
+           "pagefiles_cut", "unlink_names", "remove_directory", "remove_tmp", "pagefiles_sync_beside",
+           "sync_record", "manifest_log_seal", "manifest_log_wipe", "last_commit_rewrite"]
 FLUSHES = re.compile(r"\b(io_sync|io_sync_dir|IO_SYNC|IO_SYNC_DIR|fdatasync|fsync)\b")
 SITE = re.compile(r"(?<![\w.>])(%s)\b(?=\s*[(,])" % "|".join(SYSTEM + PASSING))
 DEFINITION = re.compile(r"^\w[\w \*]*?\b(\w+)\(", re.M)
