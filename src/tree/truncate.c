@@ -26,22 +26,23 @@ static int push(struct applier *a, struct doomed_stack *stack, struct page_id id
 }
 
 /* Frees what the pairs from `from` on own (empty: all of them); the others go to the packer if
- * `keep`. */
+ * `keep`, which may push pages at once: so the leaf is the last one from the beginning. */
 static int drop_pairs(struct applier *a, struct touched *leaf, eloq_slice from, bool keep,
-                      bool *ret_dropped)
+                      bool *ret_changed)
 {
     struct leaf opened;
     struct leaf_cursor cursor;
     if (leaf_open(&opened, leaf->page, a->shape->page_bytes) < 0)
         return pages_fail(a->t, a->w->base, leaf->id, "malformed data page");
     leaf->prev = opened.prev;
-    leaf->next = opened.next;
+    leaf->next = page_id(NO_PAGE);
+    *ret_changed = opened.next.n != NO_PAGE;
     leaf_cursor_init(&cursor, &opened, a->key_buffer);
     int rc;
     while ((rc = leaf_next(&cursor)) == ELOQ_OK) {
         struct entry entry = cursor.entry;
         if (!keep || slice_compare(entry.key, from) >= 0) {
-            *ret_dropped = true;
+            *ret_changed = true;
             TRY(leaf_drop_stored(a, &entry));
             continue;
         }
@@ -58,9 +59,9 @@ static int drop_pairs(struct applier *a, struct touched *leaf, eloq_slice from, 
 static int drop_leaf(struct applier *a, const struct page_read *read)
 {
     struct touched leaf = { .id = read->id, .page = read->data };
-    bool dropped = false;
+    bool changed = false;
     if (read->rc == ELOQ_OK)
-        TRY(drop_pairs(a, &leaf, eloq_bytes(NULL, 0), false, &dropped));
+        TRY(drop_pairs(a, &leaf, eloq_bytes(NULL, 0), false, &changed));
     return wtx_free_page(a->t, a->w, leaf.id);
 }
 
@@ -176,15 +177,13 @@ static int drop_subtrees(struct applier *a, struct doomed_stack *stack)
 static int cut_leaf(struct applier *a, const struct descent *d, eloq_slice from)
 {
     struct touched leaf = { .id = d->leaf, .depth = d->depth, .path = d->path };
-    bool dropped = false;
+    bool changed = false;
     TRY(wtx_new_page(a->t, a->w, &leaf.page));
     int rc = pages_read(a->t, a->w->base, leaf.id, PAGE_DATA, leaf.page);
     if (rc >= 0)
-        rc = drop_pairs(a, &leaf, from, true, &dropped);
+        rc = drop_pairs(a, &leaf, from, true, &changed);
     rc = descend_damage(a->t, rc, d->lower, d->upper);
-    bool is_last = leaf.next.n == NO_PAGE;
-    leaf.next = page_id(NO_PAGE);
-    if (rc >= 0 && !dropped && is_last && a->pack.pushed == 0)
+    if (rc >= 0 && !changed && a->pack.pushed == 0)
         leaf_pack_reset(a); /* nothing at or above the key */
     else if (rc >= 0) {
         rc = leaf_pack_end(a, &leaf, false);

@@ -113,6 +113,15 @@ static int on_part(void *user, eloq_part part)
     return 0;
 }
 
+static void on_finding(void *user, eloq_part part, const eloq_finding *finding)
+{
+    (void)user;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s.%u %s, %s at %llu\n", part.table, part.partition,
+                finding->what, finding->file ? finding->file : "",
+                (unsigned long long)finding->offset);
+}
+
 static void check_all(struct life *l)
 {
     bool listed[PARTS_MAX] = { false };
@@ -124,7 +133,7 @@ static void check_all(struct life *l)
         life_compare(l, l->db, p, l->slots[p]);
         if (!empty && !listed[p])
             life_fail(l, "partition %u is not listed", p);
-        int rc = eloq_check(l->db, life_part(p), NULL, NULL, NULL);
+        int rc = eloq_check(l->db, life_part(p), on_finding, NULL, NULL);
         if (rc != ELOQ_OK && (rc != ELOQ_NOT_FOUND || !empty))
             life_fail(l, "check answers %d", rc);
         l->operations += 2;

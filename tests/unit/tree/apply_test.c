@@ -202,6 +202,8 @@ static void random_history(uint64_t seed, const struct harness_config *config, u
         must_match(&w);
         if (rand_below(&w.rand, 10) == 0)
             world_reopen(&w);
+        if (rand_below(&w.rand, 10) == 0) /* what was written otherwise stays until it changes */
+            w.h.env.shape.leaf_restart_every = 1 + (uint32_t)rand_below(&w.rand, 30);
     }
     world_deinit(&w);
 }
@@ -224,13 +226,14 @@ START_TEST(a_random_history_matches_a_sorted_array)
 }
 END_TEST
 
-static void sequential(struct world *w, uint64_t from, uint64_t to, bool is_delete)
+static void sequential_padded(struct world *w, uint64_t from, uint64_t to, bool is_delete,
+                              size_t pad)
 {
     w->count = to - from;
     w->ops = calloc(w->count, sizeof(*w->ops));
     for (uint64_t n = from; n < to; n++)
         w->ops[n - from] =
-            (struct tree_op){ .key = number_key(n, 0),
+            (struct tree_op){ .key = number_key(n, pad),
                               .value = eloq_str("0123456789012345678901234567890123"),
                               .timestamp = NOW_US,
                               .is_delete = is_delete };
@@ -242,6 +245,27 @@ static void sequential(struct world *w, uint64_t from, uint64_t to, bool is_dele
         free((void *)w->ops[i].key.data);
     free(w->ops);
 }
+
+static void sequential(struct world *w, uint64_t from, uint64_t to, bool is_delete)
+{
+    sequential_padded(w, from, to, is_delete, 0);
+}
+
+/* Its first pages go out while its pairs are still being read: array_test --script 11000056. */
+START_TEST(a_cut_leaf_that_needs_more_pages_than_before_is_the_last_one)
+{
+    struct world w;
+    world_init(&w, 1, &(struct harness_config){ .shape = { 16384, 1000, 16, 16 } });
+    sequential_padded(&w, 0, 2000, false, 4000);
+    must_match(&w);
+    w.h.env.shape.leaf_restart_every = 1; /* now each pair has its whole key */
+    truncate_at(&w, 20, 4000);
+    must_match(&w);
+    sequential_padded(&w, 15, 40, false, 4000);
+    must_match(&w);
+    world_deinit(&w);
+}
+END_TEST
 
 START_TEST(a_tree_that_loses_its_last_key_has_no_pages_left)
 {
@@ -319,6 +343,7 @@ int main(void)
     TCase *tcase = tcase_create("apply");
     tcase_set_timeout(tcase, 300);
     tcase_add_loop_test(tcase, a_random_history_matches_a_sorted_array, 0, 5);
+    tcase_add_test(tcase, a_cut_leaf_that_needs_more_pages_than_before_is_the_last_one);
     tcase_add_test(tcase, a_tree_that_loses_its_last_key_has_no_pages_left);
     tcase_add_test(tcase, a_sequential_load_keeps_its_pages_full);
     tcase_add_test(tcase, a_batch_that_changes_nothing_writes_nothing);
