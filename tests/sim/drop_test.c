@@ -1,0 +1,215 @@
+/* tests/sim/drop_test.c -- a partition goes, and the power with it.
+ *
+ *     drop_test [--seed N] [--scripts N | --cases N] [--script N [--at N]] [--verbose] [--trace]
+ *
+ * A partition is dropped, or truncated as a whole: after some batches, perhaps with an archive; or
+ * after a process that was killed in its first batch. It stops after each of the operations this
+ * takes; then
+ *
+ *   cut      the power goes: it is there as it was, or empty; empty if that was acknowledged
+ *   killed   the process goes instead, the next one drops it again, and stops; then the power goes
+ *
+ * and each time it takes a batch, which lasts. On failure: where, the command that repeats it, and
+ * exit 1. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/oracle.h"
+#include "sim/script.h"
+#include "sim/sim_args.h"
+
+#define CUTS 10 /* ways the power goes, at each operation */
+#define STARTS 3
+
+static struct mem sim_mem;
+static uint64_t tried, where_script, where_n, only_at = SIM_ARG_NONE;
+static const char *where = "";
+
+__attribute__((noreturn)) static void fail(const char *what)
+{
+    fprintf(stderr, "drop_test: script %llu, operation %llu, %s: %s (%s)\n",
+            (unsigned long long)where_script, (unsigned long long)where_n, where, what,
+            eloq_errmsg());
+    fprintf(stderr, "repeat: drop_test --script %llu --at %llu\n", (unsigned long long)where_script,
+            (unsigned long long)where_n);
+    exit(1);
+}
+
+static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
+{
+    (void)user;
+    (void)p;
+    if (finding->severity == ELOQ_DAMAGE)
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+}
+
+static void must_open(struct run *run)
+{
+    if (script_open(run) < 0)
+        fail("does not open");
+}
+
+static void must_close(struct run *run)
+{
+    if (!script_close(run))
+        fail("closed, and memory is left");
+}
+
+/* Where a drop begins. */
+struct start {
+    unsigned state;   /* acknowledged; 0: the first batch is killed */
+    bool has_archive; /* of it */
+    uint64_t killed_at;
+};
+
+static struct run begin(const struct script *script, const struct start *start)
+{
+    struct run run;
+
+    script_start(&run, script, sim_disk_new(&sim_mem));
+    sim_disk_print(run.disk, sim_args.trace);
+    if (start->state == 0) {
+        sim_disk_stop_after(run.disk, start->killed_at);
+        if (script_open(&run) == ELOQ_OK)
+            (void)script_write(&run, 0, 1);
+        must_close(&run);
+        sim_disk_kill(run.disk);
+    }
+    must_open(&run);
+    for (unsigned k = 0; k < start->state; k++)
+        if (script_write(&run, k, k + 1) != ELOQ_OK)
+            fail("is not written");
+    if (start->has_archive && eloq_archive(run.db, script_part, 100) != ELOQ_OK)
+        fail("is not archived");
+    return run;
+}
+
+static int drop(struct run *run)
+{
+    if (run->script->seed % 2)
+        return eloq_truncate(run->db, script_part, eloq_str(""));
+    return eloq_drop(run->db, script_part.table);
+}
+
+/* It holds nothing, or one of what it may hold; it takes a batch, which lasts. */
+static void recover(struct run *run, unsigned state, bool is_gone)
+{
+    unsigned at = 0;
+
+    must_open(run);
+    int rc = eloq_check(run->db, script_part, on_finding, NULL, NULL);
+    if (rc < 0 && rc != ELOQ_NOT_FOUND)
+        fail("check");
+    if (script_holds(run, 0) != 0) {
+        at = state;
+        if (is_gone || script_holds(run, at) != 0)
+            fail("neither what it was nor empty");
+    }
+    if (script_write(run, at, at + 1) != ELOQ_OK)
+        fail("takes no batch");
+    must_close(run);
+    must_open(run);
+    if (script_holds(run, at + 1) != 0)
+        fail("the batch after recovery is gone");
+    must_close(run);
+    tried++;
+}
+
+static struct run copy_run(const struct run *run)
+{
+    struct run copy = *run;
+
+    copy.db = NULL;
+    copy.disk = sim_disk_copy(run->disk);
+    sim_disk_print(copy.disk, sim_args.trace);
+    return copy;
+}
+
+static void cut(const struct run *run, struct rand *r, enum sim_cut how, unsigned state,
+                bool is_gone)
+{
+    struct run copy = copy_run(run);
+
+    sim_disk_power_cut(copy.disk, r, how);
+    recover(&copy, state, is_gone);
+    sim_disk_free(copy.disk);
+}
+
+static void killed(const struct run *run, struct rand *r, unsigned state, bool was_gone)
+{
+    struct run copy = copy_run(run);
+
+    where = "killed, dropped again, power cut";
+    sim_disk_kill(copy.disk);
+    sim_disk_stop_after(copy.disk, 1 + rand_below(r, 12));
+    bool is_gone = script_open(&copy) == ELOQ_OK && drop(&copy) == ELOQ_OK;
+    if (!is_gone && !sim_disk_stopped(copy.disk))
+        fail("is not dropped");
+    must_close(&copy);
+    for (int i = 0; i < 2; i++)
+        cut(&copy, r, i ? SIM_CUT_LOSE_ALL : SIM_CUT_NAMES, state, is_gone || was_gone);
+    sim_disk_free(copy.disk);
+}
+
+/* One stop. Whether the drop was done before it. */
+static bool stop_at(const struct script *script, const struct start *start, uint64_t n)
+{
+    struct run run = begin(script, start);
+    struct rand r;
+
+    /* Of what a killed process left everything but nothing may yet come back whole. */
+    unsigned state = start->state ? start->state : 1;
+    where = "power cut";
+    where_n = n;
+    rand_seed(&r, script->seed * 1000 + n);
+    sim_disk_stop_after(run.disk, n);
+    bool is_gone = drop(&run) == ELOQ_OK;
+    bool is_done = !sim_disk_stopped(run.disk);
+    must_close(&run);
+    for (int i = 0; i < CUTS; i++)
+        cut(&run, &r, i < SIM_CUTS ? (enum sim_cut)i : SIM_CUT_NAMES, state, is_gone);
+    killed(&run, &r, state, is_gone);
+    sim_disk_free(run.disk);
+    return is_done;
+}
+
+static void run_script(uint64_t seed)
+{
+    struct script script;
+    struct rand r;
+
+    where_script = seed;
+    script_make(&script, seed);
+    script.parts = 1;
+    rand_seed(&r, seed);
+    for (int i = 0; i < STARTS; i++) {
+        struct start start = { .state = (unsigned)i, .killed_at = 10 + rand_below(&r, 40) };
+
+        start.has_archive = i == 2 && script.append && script.states[i].count > 0;
+        for (uint64_t n = 1; only_at != SIM_ARG_NONE || n < 1000; n++) {
+            if (stop_at(&script, &start, only_at == SIM_ARG_NONE ? n : only_at)
+                || only_at != SIM_ARG_NONE)
+                break;
+        }
+    }
+    if (sim_args.verbose)
+        printf("script %llu: %s, shift %u, %llu tried\n", (unsigned long long)seed,
+               script.append ? "append" : "in place", script.shift, (unsigned long long)tried);
+    script_free(&script);
+}
+
+int main(int argc, char **argv)
+{
+    const struct sim_arg more[] = { { "at", &only_at, NULL } };
+    uint64_t seed;
+
+    sim_args.scripts = 24;
+    sim_args_parse(argc, argv, more, 1);
+    mem_init(&sim_mem, 0);
+    oracle_fail = fail;
+    while (sim_args_next(tried, &seed))
+        run_script(seed);
+    sim_args_row(1, tried, 0, NULL);
+    sim_args_row(14, oracle_count(), 0, NULL);
+    return 0;
+}
