@@ -8,9 +8,11 @@
  *
  *   cut      the power goes: it is there as it was, or empty; empty if that was acknowledged
  *   killed   the process goes instead, the next one drops it again, and stops; then the power goes
+ *   failed   the operation fails; it is dropped again, takes a batch, and the power goes
  *
  * and each time it takes a batch, which lasts. On failure: where, the command that repeats it, and
  * exit 1. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +22,7 @@
 
 #define CUTS 10 /* ways the power goes, at each operation */
 #define STARTS 3
+#define BIT(state) (UINT32_C(1) << (state))
 
 static struct mem sim_mem;
 static uint64_t tried, where_script, where_n, only_at = SIM_ARG_NONE;
@@ -62,26 +65,24 @@ struct start {
     uint64_t killed_at;
 };
 
-static struct run begin(const struct script *script, const struct start *start)
+/* In place: an open run is watched where it is. */
+static void begin(struct run *run, const struct script *script, const struct start *start)
 {
-    struct run run;
-
-    script_start(&run, script, sim_disk_new(&sim_mem));
-    sim_disk_print(run.disk, sim_args.trace);
+    script_start(run, script, sim_disk_new(&sim_mem));
+    sim_disk_print(run->disk, sim_args.trace);
     if (start->state == 0) {
-        sim_disk_stop_after(run.disk, start->killed_at);
-        if (script_open(&run) == ELOQ_OK)
-            (void)script_write(&run, 0, 1);
-        must_close(&run);
-        sim_disk_kill(run.disk);
+        sim_disk_stop_after(run->disk, start->killed_at);
+        if (script_open(run) == ELOQ_OK)
+            (void)script_write(run, 0, 1);
+        must_close(run);
+        sim_disk_kill(run->disk);
     }
-    must_open(&run);
+    must_open(run);
     for (unsigned k = 0; k < start->state; k++)
-        if (script_write(&run, k, k + 1) != ELOQ_OK)
+        if (script_write(run, k, k + 1) != ELOQ_OK)
             fail("is not written");
-    if (start->has_archive && eloq_archive(run.db, script_part, 100) != ELOQ_OK)
+    if (start->has_archive && eloq_archive(run->db, script_part, 100) != ELOQ_OK)
         fail("is not archived");
-    return run;
 }
 
 static int drop(struct run *run)
@@ -91,8 +92,8 @@ static int drop(struct run *run)
     return eloq_drop(run->db, script_part.table);
 }
 
-/* It holds nothing, or one of what it may hold; it takes a batch, which lasts. */
-static void recover(struct run *run, unsigned state, bool is_gone)
+/* It holds one of the states it may hold, a bit each; it takes a batch, which lasts. */
+static void recover(struct run *run, uint32_t allowed)
 {
     unsigned at = 0;
 
@@ -100,11 +101,10 @@ static void recover(struct run *run, unsigned state, bool is_gone)
     int rc = eloq_check(run->db, script_part, on_finding, NULL, NULL);
     if (rc < 0 && rc != ELOQ_NOT_FOUND)
         fail("check");
-    if (script_holds(run, 0) != 0) {
-        at = state;
-        if (is_gone || script_holds(run, at) != 0)
-            fail("neither what it was nor empty");
-    }
+    while (at < SCRIPT_STATES && (!(allowed & BIT(at)) || script_holds(run, at) != 0))
+        at++;
+    if (at == SCRIPT_STATES)
+        fail("neither what it was nor empty");
     if (script_write(run, at, at + 1) != ELOQ_OK)
         fail("takes no batch");
     must_close(run);
@@ -125,17 +125,16 @@ static struct run copy_run(const struct run *run)
     return copy;
 }
 
-static void cut(const struct run *run, struct rand *r, enum sim_cut how, unsigned state,
-                bool is_gone)
+static void cut(const struct run *run, struct rand *r, enum sim_cut how, uint32_t allowed)
 {
     struct run copy = copy_run(run);
 
     sim_disk_power_cut(copy.disk, r, how);
-    recover(&copy, state, is_gone);
+    recover(&copy, allowed);
     sim_disk_free(copy.disk);
 }
 
-static void killed(const struct run *run, struct rand *r, unsigned state, bool was_gone)
+static void killed(const struct run *run, struct rand *r, uint32_t allowed)
 {
     struct run copy = copy_run(run);
 
@@ -147,28 +146,68 @@ static void killed(const struct run *run, struct rand *r, unsigned state, bool w
         fail("is not dropped");
     must_close(&copy);
     for (int i = 0; i < 2; i++)
-        cut(&copy, r, i ? SIM_CUT_LOSE_ALL : SIM_CUT_NAMES, state, is_gone || was_gone);
+        cut(&copy, r, i ? SIM_CUT_LOSE_ALL : SIM_CUT_NAMES, is_gone ? BIT(0) : allowed);
     sim_disk_free(copy.disk);
+}
+
+/* Before the drop, and after it. Of what a killed process left the whole may come back. */
+static uint32_t may_hold(const struct start *start)
+{
+    return BIT(0) | BIT(start->state ? start->state : 1);
+}
+
+/* One operation fails, a flush with the loss of what it was to flush; the partition is dropped
+ * again, and takes a batch if it can. Whether the fault struck. */
+static bool failing(const struct script *script, const struct start *start, uint64_t n)
+{
+    struct sim_fault fault = {
+        .kinds = SIM_MUTATIONS & ~SIM_KIND(IO_OPEN), .nth = n, .sys_errno = EIO, .lose = n % 2
+    };
+    uint32_t allowed = may_hold(start);
+    struct run run;
+    struct rand r;
+    unsigned k = 0;
+
+    begin(&run, script, start);
+    where = "a failure, dropped again, power cut";
+    where_n = n;
+    rand_seed(&r, script->seed * 1000 + n);
+    uint64_t before = sim_disk_struck(run.disk);
+    sim_disk_fail(run.disk, &fault);
+    bool is_gone = drop(&run) == ELOQ_OK || drop(&run) == ELOQ_OK;
+    bool has_struck = sim_disk_struck(run.disk) > before;
+    sim_disk_heal(run.disk);
+    if (is_gone)
+        allowed = BIT(0);
+    while (k < SCRIPT_STATES && (!(allowed & BIT(k)) || script_holds(&run, k) != 0))
+        k++;
+    if (k == SCRIPT_STATES)
+        fail("after a failure it is neither what it was nor empty");
+    allowed = script_write(&run, k, k + 1) == ELOQ_OK ? BIT(k + 1) : allowed | BIT(k + 1);
+    must_close(&run);
+    cut(&run, &r, SIM_CUT_LOSE_ALL, allowed);
+    cut(&run, &r, SIM_CUT_NAMES, allowed);
+    sim_disk_free(run.disk);
+    return has_struck;
 }
 
 /* One stop. Whether the drop was done before it. */
 static bool stop_at(const struct script *script, const struct start *start, uint64_t n)
 {
-    struct run run = begin(script, start);
+    struct run run;
     struct rand r;
 
-    /* Of what a killed process left everything but nothing may yet come back whole. */
-    unsigned state = start->state ? start->state : 1;
+    begin(&run, script, start);
     where = "power cut";
     where_n = n;
     rand_seed(&r, script->seed * 1000 + n);
     sim_disk_stop_after(run.disk, n);
-    bool is_gone = drop(&run) == ELOQ_OK;
+    uint32_t allowed = drop(&run) == ELOQ_OK ? BIT(0) : may_hold(start);
     bool is_done = !sim_disk_stopped(run.disk);
     must_close(&run);
     for (int i = 0; i < CUTS; i++)
-        cut(&run, &r, i < SIM_CUTS ? (enum sim_cut)i : SIM_CUT_NAMES, state, is_gone);
-    killed(&run, &r, state, is_gone);
+        cut(&run, &r, i < SIM_CUTS ? (enum sim_cut)i : SIM_CUT_NAMES, allowed);
+    killed(&run, &r, allowed);
     sim_disk_free(run.disk);
     return is_done;
 }
@@ -187,8 +226,9 @@ static void run_script(uint64_t seed)
 
         start.has_archive = i == 2 && script.append && script.states[i].count > 0;
         for (uint64_t n = 1; only_at != SIM_ARG_NONE || n < 1000; n++) {
-            if (stop_at(&script, &start, only_at == SIM_ARG_NONE ? n : only_at)
-                || only_at != SIM_ARG_NONE)
+            uint64_t at = only_at == SIM_ARG_NONE ? n : only_at;
+            bool is_done = stop_at(&script, &start, at);
+            if ((!failing(&script, &start, at) && is_done) || only_at != SIM_ARG_NONE)
                 break;
         }
     }
