@@ -32,6 +32,7 @@ POWER = ("tests/sim/power_test", "tests/sim/fault_test", "tests/sim/archive_test
 ARCHIVES = ("tests/sim/archive_test", "tests/sim/power_test", "tests/sim/fault_test")
 AHEAD = ("tests/unit/part/ahead_test", "tests/sim/power_test", "tests/sim/fault_test")
 FILES = ("tests/unit/file/pagefiles_test",)
+DROP = ("tests/sim/drop_test",)
 FLUSH = ("tests/sim/flush_test",)
 DICTIONARY = ("tests/sim/dictionary_test",)
 MOMENT = ("tests/unit/api/api_archive_all_test",)
@@ -279,10 +280,10 @@ MUTANTS = [
      ARCHIVES),
     # ---- a partition goes
     ("remove-before-found-lasts", REMOVE,
-     "    if (p->manifest_end > 0)\n        TRY(prewrite(t, p));\n", ""),
+     "    if (p->manifest_end > 0)\n        TRY(prewrite(t, p));\n", "", DROP + POWER),
     ("remove-manifest-before-data-lasts", REMOVE,
      "        TRY(sync_directory(t, p, p->files.dir));\n        p->unknown = true;",
-     "        p->unknown = true;"),
+     "        p->unknown = true;", DROP + POWER),
     ("remove-manifest-first", REMOVE,
      "        TRY(unlink_names(t, p, names, FILE_DATA, path));\n"
      "        TRY(unlink_names(t, p, names, FILE_TMP, path));\n"
@@ -293,27 +294,27 @@ MUTANTS = [
      "        TRY(unlink_names(t, p, names, FILE_MANIFEST, path));\n"
      "        TRY(sync_directory(t, p, p->files.dir));\n"
      "        TRY(unlink_names(t, p, names, FILE_DATA, path));\n"
-     "        TRY(unlink_names(t, p, names, FILE_TMP, path));"),
+     "        TRY(unlink_names(t, p, names, FILE_TMP, path));", DROP + POWER),
     ("remove-marker-before-data-lasts", REMOVE,
      "        TRY(sync_directory(t, p, p->files.dir));\n"
      "        TRY(unlink_names(t, p, names, FILE_TMP, path));",
-     "        TRY(unlink_names(t, p, names, FILE_TMP, path));"),
+     "        TRY(unlink_names(t, p, names, FILE_TMP, path));", DROP + POWER),
     ("remove-marker-first", REMOVE,
      "        TRY(unlink_names(t, p, names, FILE_DATA, path));\n"
      "        TRY(sync_directory(t, p, p->files.dir));\n"
      "        TRY(unlink_names(t, p, names, FILE_TMP, path));",
      "        TRY(unlink_names(t, p, names, FILE_TMP, path));\n"
      "        TRY(sync_directory(t, p, p->files.dir));\n"
-     "        TRY(unlink_names(t, p, names, FILE_DATA, path));"),
+     "        TRY(unlink_names(t, p, names, FILE_DATA, path));", DROP + POWER),
     ("removed-directory", REMOVE,
-     "    return sync_directory(t, p, p->files.parent);", "    return ELOQ_OK;"),
+     "    return sync_directory(t, p, p->files.parent);", "    return ELOQ_OK;", DROP + POWER),
     ("removed-files-of-a-directory-that-stays", REMOVE,
      "        return sync_directory(t, p, p->files.dir);\n    if (rc < 0 && rc != -ENOENT)",
-     "        return ELOQ_OK;\n    if (rc < 0 && rc != -ENOENT)"),
+     "        return ELOQ_OK;\n    if (rc < 0 && rc != -ENOENT)", DROP + POWER),
     ("removal-in-doubt", REMOVE, "        p->unknown = true; /* if that fails",
-     "        p->unknown = false; /* if that fails"),
+     "        p->unknown = false; /* if that fails", DROP + POWER),
     ("removed-names-in-doubt", REMOVE,
-     "    if (rc != ELOQ_NO_MEMORY && rc != ELOQ_BUSY)\n        p->broken = true;\n", ""),
+     "    if (rc != ELOQ_NO_MEMORY && rc != ELOQ_BUSY)\n        p->broken = true;\n", "", DROP + POWER),
     # ---- space
     ("garbage-before-found-lasts", GC,
      "    if (p->found_unsynced)\n        TRY(prewrite(t, p));\n", ""),
