@@ -3,7 +3,8 @@
  *     drop_test [--seed N] [--scripts N | --cases N] [--script N [--at N]] [--verbose] [--trace]
  *
  * A partition is dropped, or truncated as a whole: after some batches, perhaps with an archive; or
- * after a process that was killed in its first batch. It stops after each of the operations this
+ * after a process that was killed in its first batch. Or only its tail goes, in place, and the file
+ * is cut. It stops after each of the operations this
  * takes; then
  *
  *   cut      the power goes: it is there as it was, or empty; empty if that was acknowledged
@@ -22,6 +23,9 @@
 
 #define CUTS 10 /* ways the power goes, at each operation */
 #define STARTS 3
+#define TAIL_EVERY 6 /* of 8 scripts: one file */
+#define TAIL_VALUES 30
+#define TAIL_VALUE_BYTES 60000
 #define BIT(state) (UINT32_C(1) << (state))
 
 static struct mem sim_mem;
@@ -61,6 +65,7 @@ static void must_close(struct run *run)
 /* Where a drop begins. */
 struct start {
     unsigned state;   /* acknowledged; 0: the first batch is killed */
+    unsigned after;   /* what is left: nothing, or the state without its tail */
     bool has_archive; /* of it */
     uint64_t killed_at;
 };
@@ -85,8 +90,10 @@ static void begin(struct run *run, const struct script *script, const struct sta
         fail("is not archived");
 }
 
-static int drop(struct run *run)
+static int drop(struct run *run, const struct start *start)
 {
+    if (start->after > 0)
+        return script_write(run, start->state, start->after);
     if (run->script->seed % 2)
         return eloq_truncate(run->db, script_part, eloq_str(""));
     return eloq_drop(run->db, script_part.table);
@@ -134,26 +141,27 @@ static void cut(const struct run *run, struct rand *r, enum sim_cut how, uint32_
     sim_disk_free(copy.disk);
 }
 
-static void killed(const struct run *run, struct rand *r, uint32_t allowed)
+static void killed(const struct run *run, const struct start *start, struct rand *r,
+                   uint32_t allowed)
 {
     struct run copy = copy_run(run);
 
     where = "killed, dropped again, power cut";
     sim_disk_kill(copy.disk);
     sim_disk_stop_after(copy.disk, 1 + rand_below(r, 12));
-    bool is_gone = script_open(&copy) == ELOQ_OK && drop(&copy) == ELOQ_OK;
+    bool is_gone = script_open(&copy) == ELOQ_OK && drop(&copy, start) == ELOQ_OK;
     if (!is_gone && !sim_disk_stopped(copy.disk))
         fail("is not dropped");
     must_close(&copy);
     for (int i = 0; i < 2; i++)
-        cut(&copy, r, i ? SIM_CUT_LOSE_ALL : SIM_CUT_NAMES, is_gone ? BIT(0) : allowed);
+        cut(&copy, r, i ? SIM_CUT_LOSE_ALL : SIM_CUT_NAMES, is_gone ? BIT(start->after) : allowed);
     sim_disk_free(copy.disk);
 }
 
 /* Before the drop, and after it. Of what a killed process left the whole may come back. */
 static uint32_t may_hold(const struct start *start)
 {
-    return BIT(0) | BIT(start->state ? start->state : 1);
+    return BIT(start->after) | BIT(start->state ? start->state : 1);
 }
 
 /* One operation fails, a flush with the loss of what it was to flush; the partition is dropped
@@ -174,11 +182,11 @@ static bool failing(const struct script *script, const struct start *start, uint
     rand_seed(&r, script->seed * 1000 + n);
     uint64_t before = sim_disk_struck(run.disk);
     sim_disk_fail(run.disk, &fault);
-    bool is_gone = drop(&run) == ELOQ_OK || drop(&run) == ELOQ_OK;
+    bool is_gone = drop(&run, start) == ELOQ_OK || drop(&run, start) == ELOQ_OK;
     bool has_struck = sim_disk_struck(run.disk) > before;
     sim_disk_heal(run.disk);
     if (is_gone)
-        allowed = BIT(0);
+        allowed = BIT(start->after);
     while (k < SCRIPT_STATES && (!(allowed & BIT(k)) || script_holds(&run, k) != 0))
         k++;
     if (k == SCRIPT_STATES)
@@ -202,14 +210,45 @@ static bool stop_at(const struct script *script, const struct start *start, uint
     where_n = n;
     rand_seed(&r, script->seed * 1000 + n);
     sim_disk_stop_after(run.disk, n);
-    uint32_t allowed = drop(&run) == ELOQ_OK ? BIT(0) : may_hold(start);
+    uint32_t allowed = drop(&run, start) == ELOQ_OK ? BIT(start->after) : may_hold(start);
     bool is_done = !sim_disk_stopped(run.disk);
     must_close(&run);
     for (int i = 0; i < CUTS; i++)
         cut(&run, &r, i < SIM_CUTS ? (enum sim_cut)i : SIM_CUT_NAMES, allowed);
-    killed(&run, &r, allowed);
+    killed(&run, start, &r, allowed);
     sim_disk_free(run.disk);
     return is_done;
+}
+
+/* states[1] with a tail of so many bytes that its file is cut when they go, and states[2] without.
+ */
+static void make_tail(struct script *script)
+{
+    static uint8_t value[TAIL_VALUE_BYTES];
+    struct model *with = &script->states[1], *without = &script->states[2];
+    char key[16];
+
+    model_free(without);
+    for (size_t i = 0; i < with->count; i++) {
+        const struct model_pair *p = &with->pairs[i];
+        model_put(without, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at,
+                  0);
+    }
+    for (unsigned i = 0; i < TAIL_VALUES; i++) {
+        snprintf(key, sizeof(key), "zz%03u", i);
+        model_put(with, key, 5, value, sizeof(value), SCRIPT_WALL_US, 0, 0);
+    }
+}
+
+static void run_start(const struct script *script, const struct start *start)
+{
+    for (uint64_t n = 1; only_at != SIM_ARG_NONE || n < 1000; n++) {
+        uint64_t at = only_at == SIM_ARG_NONE ? n : only_at;
+        bool is_done = stop_at(script, start, at);
+
+        if ((!failing(script, start, at) && is_done) || only_at != SIM_ARG_NONE)
+            break;
+    }
 }
 
 static void run_script(uint64_t seed)
@@ -225,12 +264,11 @@ static void run_script(uint64_t seed)
         struct start start = { .state = (unsigned)i, .killed_at = 10 + rand_below(&r, 40) };
 
         start.has_archive = i == 2 && script.append && script.states[i].count > 0;
-        for (uint64_t n = 1; only_at != SIM_ARG_NONE || n < 1000; n++) {
-            uint64_t at = only_at == SIM_ARG_NONE ? n : only_at;
-            bool is_done = stop_at(&script, &start, at);
-            if ((!failing(&script, &start, at) && is_done) || only_at != SIM_ARG_NONE)
-                break;
-        }
+        run_start(&script, &start);
+    }
+    if (!script.append && seed % 8 == TAIL_EVERY) {
+        make_tail(&script);
+        run_start(&script, &(struct start){ .state = 1, .after = 2 });
     }
     if (sim_args.verbose)
         printf("script %llu: %s, shift %u, %llu tried\n", (unsigned long long)seed,
