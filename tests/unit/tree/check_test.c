@@ -324,6 +324,60 @@ START_TEST(a_wrong_shape_is_named)
 }
 END_TEST
 
+/* The parent's d is above both of its separators. */
+static int separators_too_low(struct forged *f)
+{
+    uint32_t root = new_id(f), left = new_id(f), right = new_id(f);
+    uint32_t a = new_id(f), b = new_id(f), c = new_id(f);
+    put_leaf(f, a, NO_PAGE, b, "ab");
+    put_leaf(f, b, a, c, "de");
+    put_leaf(f, c, b, NO_PAGE, "gh");
+    put_index(f, left, true, "", (const uint32_t[]){ a });
+    put_index(f, right, true, "b", (const uint32_t[]){ b, c });
+    put_index(f, root, false, "d", (const uint32_t[]){ left, right });
+    f->w.root[TREE_MAIN] = page_id(root);
+    return 0;
+}
+
+struct looked_up {
+    struct forged *f;
+    const char *key;
+};
+
+static int get(struct task *t, void *arg)
+{
+    struct looked_up *l = arg;
+    struct kept k;
+    kept_init(&k, 0);
+    int rc = tree_get(t, l->f->part->current, eloq_str(l->key), &k.sink);
+    kept_free(&k);
+    return rc;
+}
+
+/* What each key from a to h answers: f found, - not there, ! damaged. */
+static void expect_gets(int (*build)(struct forged *f), const char *answers)
+{
+    static const char *const keys[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+    struct forged *f = forge(build);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct looked_up l = { f, keys[i] };
+        int rc = harness_run(&f->h, get, &l);
+        int wanted = answers[i] == 'f'   ? ELOQ_OK
+                     : answers[i] == '-' ? ELOQ_NOT_FOUND
+                                         : ELOQ_CORRUPTED;
+        ck_assert_msg(rc == wanted, "%s: %d, wanted %d", keys[i], rc, wanted);
+    }
+    forged_free(f);
+}
+
+START_TEST(a_get_does_not_believe_a_separator_out_of_bounds)
+{
+    expect_gets(sound, "ff-ff-ff");
+    expect_gets(separators_cross, "!!!---ff"); /* e and f are behind the wrong separator */
+    expect_gets(separators_too_low, "ff-!!!!!");
+}
+END_TEST
+
 /* A chain of index pages with one child each, deeper than any tree. */
 static int too_deep(struct forged *f)
 {
@@ -574,5 +628,6 @@ RUN_TESTS("check", a_sound_tree_has_no_faults, a_wrong_link_is_named,
           a_key_out_of_bounds_is_named_and_not_scanned_over, a_page_met_twice_or_missing_is_named,
           a_wrong_shape_is_named, a_tree_that_is_too_deep_is_named,
           a_page_nobody_refers_to_is_a_note, the_ttl_tree_is_compared_pair_by_pair,
-          a_ttl_entry_is_a_key_alone, cleaning_skips_ttl_keys_without_a_pair_and_ends,
+          a_get_does_not_believe_a_separator_out_of_bounds, a_ttl_entry_is_a_key_alone,
+          cleaning_skips_ttl_keys_without_a_pair_and_ends,
           a_broken_overflow_chain_is_named_and_ends)

@@ -258,6 +258,8 @@ static int scan_random(struct task *t, void *arg)
         do {
             e.room = 1 + rand_below(&w->rand, 200);
             rc = tree_scan_step(t, &scan, take, &e);
+            if (rand_below(&w->rand, 4) == 0)
+                tree_scan_rest(&scan); /* what was read ahead is read again */
         } while (rc == ELOQ_OK);
         if (rc < 0)
             return rc;
