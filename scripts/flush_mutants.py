@@ -268,8 +268,6 @@ MUTANTS = [
      "    p->archives_known = false;\n    return rc < 0 ? fail(t, p, \"unlink\", rc, path) : 1;",
      FLUSH + ARCHIVES),
     # ---- restores
-    ("restore-before-found-lasts", RESTORE,
-     "    if (rc == ELOQ_OK)\n        rc = prewrite(t, p);\n", "", ARCHIVES),
     ("restored-data-files", RESTORE,
      "            rc = pagefiles_sync_found(t, &p->files, &id, 1);", "            rc = ELOQ_OK;",
      FLUSH + ARCHIVES),

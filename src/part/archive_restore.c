@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "file/whole.h"
 #include "part/archive_private.h"
-#include "part/prewrite.h"
 #include "part/replace.h"
 #include "part/wtx.h"
 
@@ -203,8 +202,6 @@ int archive_restore(struct task *t, struct part *p, uint64_t timestamp, uint64_t
     TRY(wtx_check_writable(t, p));
     manifest_state_init(&state, p->env->mem);
     int rc = read_archive(t, p, timestamp, &state);
-    if (rc == ELOQ_OK)
-        rc = prewrite(t, p);
     if (rc == ELOQ_OK)
         rc = secure_files(t, p, &state, timestamp);
     if (rc == ELOQ_OK)
