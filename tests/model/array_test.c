@@ -117,9 +117,8 @@ static void on_finding(void *user, eloq_part part, const eloq_finding *finding)
 {
     (void)user;
     if (finding->severity == ELOQ_DAMAGE)
-        fprintf(stderr, "damage: %s.%u %s, %s at %llu\n", part.table, part.partition,
-                finding->what, finding->file ? finding->file : "",
-                (unsigned long long)finding->offset);
+        fprintf(stderr, "damage: %s.%u %s, %s at %llu\n", part.table, part.partition, finding->what,
+                finding->file ? finding->file : "", (unsigned long long)finding->offset);
 }
 
 static void check_all(struct life *l)
