@@ -11,7 +11,8 @@ struct budget {
     uint64_t value_bytes;   /* largest value */
     uint64_t merge_entries; /* of one commit */
     uint64_t merge_bytes;
-    uint64_t scan_bytes; /* largest batch of an iterator */
+    uint64_t scan_bytes;   /* largest batch of an iterator, of two */
+    uint64_t window_bytes; /* leaves it reads at once, twice */
     size_t tasks;
     size_t fds; /* data files */
     size_t manifest_fds;

@@ -55,6 +55,8 @@ static void refuse_job(struct job *job)
 /* Most reads of what is in memory need no task. */
 static bool is_answered_at_once(struct shard *s, struct request *r)
 {
+    if (r->kind == REQUEST_FETCH)
+        return run_fetch_prepared(s, r);
     if (r->kind != REQUEST_GET)
         return false;
     int rc = run_get_hot(s, r->ask.part, r->ask.key, &request_op(r)->record);

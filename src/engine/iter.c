@@ -38,17 +38,20 @@ int iter_new(struct eloq_store *store, eloq_part part, const eloq_range *range, 
     iter->range.begin = eloq_bytes(begin, range->begin.size);
     iter->range.end = eloq_bytes(end, range->end.size);
     list_init(&iter->link);
-    bytes_init(&iter->batch, m, MEM_RESULTS);
+    bytes_init(&iter->batch.pairs, m, MEM_RESULTS);
+    bytes_init(&iter->next.pairs, m, MEM_RESULTS);
+    wait_list_init(&iter->prepared);
     iter->batch_max = ITER_BATCH_FIRST;
     *ret = iter;
     return ELOQ_OK;
 }
 
-static void free_iter(struct eloq_iter *iter)
+void iter_free(struct eloq_iter *iter)
 {
     struct eloq_store *store = iter->store;
 
-    bytes_free(&iter->batch);
+    bytes_free(&iter->batch.pairs);
+    bytes_free(&iter->next.pairs);
     mem_free(&store->mem, iter->table);
     mem_free(&store->mem, iter);
     store_unref(store);
@@ -58,8 +61,10 @@ static void released(struct shard *s, struct message *message)
 {
     struct eloq_iter *iter = container_of(message, struct eloq_iter, release);
 
+    iter->is_closed = true;
     iter_release(s, iter);
-    free_iter(iter);
+    if (!iter->has_scan)
+        iter_free(iter);
 }
 
 void iter_close(eloq_iter *iter)
@@ -77,7 +82,7 @@ void iter_close(eloq_iter *iter)
     }
     pthread_mutex_unlock(&store->life);
     if (gone)
-        free_iter(iter);
+        iter_free(iter);
 }
 
 int iter_prepare_fetch(eloq_iter *iter, eloq_op *op)
@@ -110,23 +115,24 @@ int iter_next(eloq_iter *iter, eloq_item *ret)
 {
     if (iter->is_async && atomic_load(&iter->fetching))
         return ELOQ_FETCH;
+    struct iter_batch *b = &iter->batch;
     for (;;) {
-        bool at_end = iter->at == iter->batch.size;
-        if (at_end && iter->end != ELOQ_OK) {
-            if (iter->end < 0)
-                *error_last() = iter->err;
-            return iter->end;
+        bool at_end = b->at == b->pairs.size;
+        if (at_end && b->end != ELOQ_OK) {
+            if (b->end < 0)
+                *error_last() = b->err;
+            return b->end;
         }
         if (atomic_load(&iter->store->state) != STORE_OPEN)
             return error_fail(ELOQ_CLOSED, "store is closed");
         if (!at_end) {
-            iter_batch_read(&iter->batch, &iter->at, ret);
+            iter_batch_read(&b->pairs, &b->at, ret);
             return ELOQ_OK;
         }
         if (iter->is_async)
             return ELOQ_FETCH;
         int rc = fetch(iter);
-        if (rc < 0 && iter->end == ELOQ_OK)
+        if (rc < 0 && b->end == ELOQ_OK)
             return rc; /* it did not reach the scan: calling again tries again */
     }
 }

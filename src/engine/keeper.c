@@ -82,6 +82,7 @@ static void open_parts(struct shard *s)
         .writes = &s->writes,
         .brief_fds = &s->brief_fds,
         .write_batch_pages = options->max_write_batch_pages,
+        .scan_window_bytes = (size_t)budget->window_bytes,
         .ahead_least = least_ahead(store),
         .ahead_after = store->seams.ahead_least ? 1 : AHEAD_AFTER,
         .amplify_factor = options->file_amplify_factor,

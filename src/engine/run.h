@@ -10,6 +10,8 @@ int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *re
 int run_get_many(struct task *t, struct shard *s, struct request *r);
 int run_floor(struct task *t, struct shard *s, struct request *r);
 int run_fetch(struct task *t, struct shard *s, struct request *r);
+/* On any stack: answers the fetch if its batch is there already. */
+bool run_fetch_prepared(struct shard *s, struct request *r);
 int run_tables(struct task *t, struct shard *s, struct request *r);
 int run_archives(struct task *t, struct shard *s, struct request *r);
 /* Under the partition's write slot. */

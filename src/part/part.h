@@ -45,6 +45,7 @@ struct part_env {
     uint64_t manifest_limit; /* bytes */
     bool one_flush;          /* small commits flush their pages together with their record */
     uint32_t write_batch_pages;
+    size_t scan_window_bytes; /* leaves that a scan reads at once, twice; 0: 4 MiB */
     uint64_t ahead_least;    /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
     uint32_t ahead_after;    /* ... and only after so many small commits */
     struct tokens *writes;   /* one for each page write in flight; NULL: any number */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/slice.h"
 #include "tree/descend.h"
 #include "tree/scan_private.h"
@@ -46,8 +47,10 @@ int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s, 
     scan->now_ms = now_ms;
     scan->left = range->limit == 0 ? UINT64_MAX : range->limit;
     scan->ahead = 1;
+    wait_list_init(&scan->read);
     scan->last_leaf = page_id(NO_PAGE);
-    bytes_init(&scan->bounds, mem, MEM_RESULTS);
+    bytes_init(&scan->window.bounds, mem, MEM_RESULTS);
+    bytes_init(&scan->next.bounds, mem, MEM_RESULTS);
     bytes_init(&scan->fence, mem, MEM_RESULTS);
     bytes_init(&scan->last, mem, MEM_RESULTS);
     if (copy_bound(mem, range->begin, &scan->begin) < 0
@@ -61,13 +64,26 @@ int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s, 
     return ELOQ_OK;
 }
 
+void tree_scan_help(struct tree_scan *scan, const struct scan_helpers *helpers, void *user)
+{
+    scan->helpers = helpers;
+    scan->helpers_user = user;
+}
+
+static void free_window(struct tree_scan *scan, struct scan_window *w)
+{
+    scan_window_drop(scan, w, 0);
+    mem_free(scan->mem, w->leaves);
+    bytes_free(&w->bounds);
+}
+
 void tree_scan_close(struct tree_scan *scan)
 {
-    scan_window_drop(scan, 0);
-    mem_free(scan->mem, scan->window);
+    CHECK(!scan->is_reading);
+    free_window(scan, &scan->window);
+    free_window(scan, &scan->next);
     mem_free(scan->mem, (void *)scan->begin.data);
     mem_free(scan->mem, (void *)scan->end.data);
-    bytes_free(&scan->bounds);
     bytes_free(&scan->fence);
     bytes_free(&scan->last);
     if (scan->snapshot)
@@ -80,8 +96,8 @@ static int damaged(struct step *st, const struct scan_leaf *l, const char *what)
 {
     struct tree_scan *scan = st->scan;
     int rc = pages_fail(st->t, scan->snapshot, l->id, what);
-    return descend_damage(st->t, rc, scan_bound(scan, l->lower_at, l->lower_size),
-                          scan_bound(scan, l->upper_at, l->upper_size));
+    return descend_damage(st->t, rc, scan_bound(&scan->window, l->lower_at, l->lower_size),
+                          scan_bound(&scan->window, l->upper_at, l->upper_size));
 }
 
 static int malformed(struct step *st, const struct scan_leaf *l)
@@ -243,9 +259,9 @@ static int leaf_reverse(struct step *st, const struct scan_leaf *l, const struct
 static int deliver_leaf(struct step *st)
 {
     struct tree_scan *scan = st->scan;
-    const struct scan_leaf *l = &scan->window[scan->window_at];
-    eloq_slice lower = scan_bound(scan, l->lower_at, l->lower_size);
-    eloq_slice upper = scan_bound(scan, l->upper_at, l->upper_size);
+    const struct scan_leaf *l = &scan->window.leaves[scan->window.at];
+    eloq_slice lower = scan_bound(&scan->window, l->lower_at, l->lower_size);
+    eloq_slice upper = scan_bound(&scan->window, l->upper_at, l->upper_size);
     struct leaf_frame frame = { lower, upper, l->prev, l->next };
     struct leaf leaf;
     TRY(descend_open_leaf(st->t, scan->snapshot, l->id, l->page, &frame, st->key_buffer, &leaf));
@@ -256,12 +272,13 @@ static int run_step(struct step *st)
 {
     struct tree_scan *scan = st->scan;
     for (;;) {
-        if (scan->window_at == scan->window_count) {
-            if (scan->listed_all)
-                return ELOQ_END;
-            TRY(scan_window_fill(st->t, scan));
-        }
-        int rc = deliver_leaf(st);
+        int rc;
+        if (scan->window.at == scan->window.count
+            && (rc = scan_window_advance(st->t, scan)) != ELOQ_OK)
+            return rc;
+        if (scan_window_read_ahead(scan))
+            task_yield(st->t); /* so that its reads are under way meanwhile */
+        rc = deliver_leaf(st);
         if (rc == ELOQ_FETCH)
             return ELOQ_OK;
         if (rc != ELOQ_OK)
@@ -308,8 +325,10 @@ int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take,
         scan->failure.code = rc;
     }
     if (rc != ELOQ_OK) {
-        scan_window_drop(scan, 0);
         scan->finished = true;
+        scan_window_drop(scan, &scan->window, 0);
+        if (!scan->is_reading)
+            scan_window_drop(scan, &scan->next, 0);
     }
     return rc;
 }

@@ -1,13 +1,15 @@
 /* tree/scan.h -- walk the pairs of a tree in order, reading leaves ahead of the reader.
  *
- *     index page above the leaves:   ... | d | e | f | g | ...
- *                                            ^window^  ^fence: where the next window begins
+ *     index page above the leaves:   ... | d | e | f | g | h | i | ...
+ *                                        ^window ^   ^ next  ^ fence: where listing goes on
  *
  * A step lists the leaves of the next window in the index page, reads them together, and hands out
- * their pairs; leaves not used up stay for the next step. Windows grow while the scan goes on. */
+ * their pairs; leaves not used up stay for the next step. While it hands out one window, a helper
+ * task reads the next one. Windows grow while the scan goes on. */
 #pragma once
 
 #include "base/bytes.h"
+#include "coro/wait.h"
 #include "part/pages.h"
 
 /* A pair found; lent. */
@@ -18,7 +20,7 @@ struct tree_pair {
     uint64_t expire_at;
 };
 
-/* A leaf of the window. Its bounds are places in tree_scan.bounds; size 0 = open. */
+/* A leaf of a window. Its bounds are places in scan_window.bounds; size 0 = open. */
 struct scan_leaf {
     struct page_id id;
     struct page_id prev, next; /* as far as the index tells, else NO_PAGE */
@@ -27,7 +29,24 @@ struct scan_leaf {
     size_t lower_size, upper_size;
 };
 
-/* A scan: one snapshot for its whole life; holds no pin and no task between steps. */
+/* Leaves that were listed and read together, in the direction of the scan. */
+struct scan_window {
+    struct scan_leaf *leaves;
+    size_t at, count; /* those before `at` are used up */
+    size_t capacity;
+    struct bytes bounds;
+};
+
+/* Who runs the helper of a scan. */
+struct scan_helpers {
+    /* Runs entry(t, arg) as a task, if there is one to spare; it calls `end` last. */
+    bool (*start)(void *user, void (*entry)(struct task *t, void *arg), void *arg);
+    /* The scan may be closed now. */
+    void (*end)(void *user);
+};
+
+/* A scan: one snapshot for its whole life; holds no pin between steps, and no task but the helper
+ * that reads ahead. */
 struct tree_scan {
     struct mem *mem;
     struct snapshot *snapshot; /* referenced; NULL = an absent partition */
@@ -37,20 +56,25 @@ struct tree_scan {
     eloq_slice begin, end; /* owned copies */
     uint64_t left;         /* pairs still wanted */
 
-    struct scan_leaf *window; /* in the direction of the scan */
-    size_t window_at, window_count;
-    size_t ahead;        /* leaves of the next window */
-    struct bytes bounds; /* of the leaves in the window */
+    struct scan_window window;          /* being handed out */
+    struct scan_window next;            /* read ahead; the helper's while is_reading */
+    const struct scan_helpers *helpers; /* NULL: nothing is read ahead */
+    void *helpers_user;
+    bool is_reading;
+    bool ahead_failed;     /* nothing more is read ahead before the scan comes to where it failed */
+    struct wait_list read; /* the step that waits for the helper */
+    size_t ahead;          /* leaves of the next window */
     struct bytes
         fence;       /* forward: lower bound of the next leaf to list; reverse: upper bound of it */
     bool has_fence;  /* false: nothing listed yet */
-    bool listed_all; /* the window holds the last leaf of the range */
+    bool listed_all; /* the windows hold the last leaf of the range */
     struct page_id last_leaf; /* the one used up last; NO_PAGE: none */
     struct bytes last;        /* the pair delivered last, when its leaf is not used up */
     bool has_last;
     bool last_is_next; /* it was not delivered: memory was short */
     bool is_resting;   /* the window was given back; the next one begins with the leaf of `last` */
-    uint64_t pairs_seen, leaves_seen; /* to tell how many leaves a limit needs */
+    bool is_begun; /* a leaf was used up: perhaps only in part, so it tells nothing about others */
+    uint64_t pairs_seen, leaves_seen; /* in whole leaves: to tell how many leaves a limit needs */
     bool finished;
     struct err failure; /* of an earlier step: repeated; code 0 = none */
 };
@@ -62,11 +86,16 @@ typedef int tree_scan_take(void *user, const struct tree_pair *pair);
 /* Copies the bounds and takes a reference on the snapshot. ELOQ_OK or ELOQ_NO_MEMORY. */
 int tree_scan_open(struct tree_scan *scan, struct mem *mem, struct snapshot *s, enum tree_kind tree,
                    const eloq_range *range, uint64_t now_ms);
+/* From now on a helper reads ahead. What it cannot read or list is tried again, and told, when the
+ * scan comes there. */
+void tree_scan_help(struct tree_scan *scan, const struct scan_helpers *helpers, void *user);
 /* Delivers pairs in order until `take` is full. ELOQ_OK: there may be more; ELOQ_END: all delivered
  * (pairs of this step may come with it); a failure: pairs before it were delivered. A failure is
  * the end of the scan, but for want of memory it may be tried again (unless it says so for ever).
  */
 int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take, void *user);
-/* Between two steps: gives back the pages read ahead. They will be read again. */
+/* Between two steps: gives back the pages read ahead. They will be read again. While the helper is
+ * at work nothing is given back. */
 void tree_scan_rest(struct tree_scan *scan);
+/* Not while the helper is at work (is_reading). */
 void tree_scan_close(struct tree_scan *scan);

@@ -7,50 +7,58 @@
 
 #include <string.h>
 
-#define WINDOW_LEAVES_MAX 64
-#define WINDOW_BYTES_MAX (1u << 20)
+#define WINDOW_BYTES_MAX (4u << 20)
+#define LIMITED_LEAVES 64 /* read at once where a limit says that so many are needed */
 
 static size_t window_limit(const struct tree_scan *scan)
 {
-    size_t fit = WINDOW_BYTES_MAX / scan->snapshot->part->env->shape.page_bytes;
-    return MIN(fit, WINDOW_LEAVES_MAX);
+    const struct part_env *env = scan->snapshot->part->env;
+    size_t bytes = env->scan_window_bytes ? env->scan_window_bytes : WINDOW_BYTES_MAX;
+    return MAX(MIN(bytes, WINDOW_BYTES_MAX) / env->shape.page_bytes, 1);
 }
 
-/* Leaves worth reading now: as the scan has grown, but not more than its limit needs. */
+/* Leaves worth reading now: as the scan has grown, but not more than its limit needs. 0: what is in
+ * the window may be enough. */
 static size_t window_want(const struct tree_scan *scan)
 {
-    size_t want = scan->ahead;
-    if (scan->left != UINT64_MAX && scan->leaves_seen != 0) {
-        uint64_t each = MAX(scan->pairs_seen / scan->leaves_seen, 1);
-        uint64_t needed = scan->left / each + 1;
-        want = (size_t)MIN(want, needed);
-    }
-    return want;
+    size_t have = scan->window.count - scan->window.at;
+    if (scan->left == UINT64_MAX)
+        return scan->ahead;
+    if (scan->leaves_seen == 0) /* nothing is known of them */
+        return have > 0 ? 0 : scan->ahead;
+    uint64_t needed = scan->left / MAX(scan->pairs_seen / scan->leaves_seen, 1) + 1;
+    if (needed <= have)
+        return 0;
+    size_t most = MIN(MAX(scan->ahead, LIMITED_LEAVES), window_limit(scan));
+    return (size_t)MIN(most, needed - have);
 }
 
-void scan_window_drop(struct tree_scan *scan, size_t from)
+void scan_window_drop(struct tree_scan *scan, struct scan_window *w, size_t from)
 {
-    for (size_t i = from; i < scan->window_count; i++) {
-        pagepool_put(scan->snapshot->part->env->pool, scan->window[i].page);
-        scan->window[i].page = NULL;
+    for (size_t i = from; i < w->count; i++) {
+        pagepool_put(scan->snapshot->part->env->pool, w->leaves[i].page);
+        w->leaves[i].page = NULL;
     }
-    scan->window_count = MIN(scan->window_count, from);
-    scan->window_at = MIN(scan->window_at, scan->window_count);
+    w->count = MIN(w->count, from);
+    w->at = MIN(w->at, w->count);
 }
 
 void scan_window_next(struct tree_scan *scan)
 {
-    struct scan_leaf *l = &scan->window[scan->window_at++];
+    struct scan_leaf *l = &scan->window.leaves[scan->window.at++];
     scan->last_leaf = l->id;
     if (!pages_keep_leaf(scan->snapshot, l->id, l->page))
         pagepool_put(scan->snapshot->part->env->pool, l->page);
     l->page = NULL;
-    scan->leaves_seen++;
+    scan->leaves_seen += scan->is_begun;
+    if (!scan->is_begun)
+        scan->pairs_seen = 0;
+    scan->is_begun = true;
 }
 
 /* Children of one index page that hold keys in [low, high), empty = open. */
 struct listing {
-    struct tree_scan *scan;
+    struct scan_window *w;
     eloq_slice low, high;
     bool only_count;
     size_t skip; /* of the matching ones, not taken */
@@ -74,20 +82,20 @@ static bool list_child(struct listing *l, const struct leaf_frame *frame, struct
         return true;
     }
 
-    struct tree_scan *scan = l->scan;
-    struct scan_leaf *leaf = &scan->window[scan->window_count];
+    struct scan_window *w = l->w;
+    struct scan_leaf *leaf = &w->leaves[w->count];
     leaf->id = child; /* the page buffer is there already */
     leaf->prev = frame->prev;
     leaf->next = frame->next;
-    leaf->lower_at = scan->bounds.size;
+    leaf->lower_at = w->bounds.size;
     leaf->lower_size = lower.size;
-    bytes_add(&scan->bounds, lower.data, lower.size);
-    leaf->upper_at = scan->bounds.size;
+    bytes_add(&w->bounds, lower.data, lower.size);
+    leaf->upper_at = w->bounds.size;
     leaf->upper_size = upper.size;
-    bytes_add(&scan->bounds, upper.data, upper.size);
-    if (scan->bounds.failed)
+    bytes_add(&w->bounds, upper.data, upper.size);
+    if (w->bounds.failed)
         return false;
-    scan->window_count++;
+    w->count++;
     return --l->room != 0;
 }
 
@@ -148,7 +156,7 @@ static int list_index(struct task *t, struct tree_scan *scan, struct descent *d,
     if (rc == ELOQ_OK)
         rc = list_page(listing, &index, d, d->scratch, page_bytes);
     page_cache_unpin(env->cache, page);
-    if (rc == ELOQ_OK && scan->bounds.failed)
+    if (rc == ELOQ_OK && listing->w->bounds.failed)
         return task_no_memory(t);
     /* The descent came here because a child of this page holds the fence. */
     if (rc == ELOQ_OK && listing->matching > 0)
@@ -168,13 +176,13 @@ static void turn_round(struct scan_leaf *leaves, size_t count)
 }
 
 /* Where one index page ends and the next begins, the leaf before tells. */
-static void link_leaves(struct tree_scan *scan)
+static void link_leaves(const struct tree_scan *scan, struct scan_window *w, struct page_id before)
 {
-    for (size_t i = 0; i < scan->window_count; i++) {
-        struct scan_leaf *l = &scan->window[i];
+    for (size_t i = 0; i < w->count; i++) {
+        struct scan_leaf *l = &w->leaves[i];
         struct page_id *to = scan->reverse ? &l->next : &l->prev;
         if (to->n == NO_PAGE)
-            *to = i > 0 ? l[-1].id : scan->last_leaf;
+            *to = i > 0 ? l[-1].id : before;
     }
 }
 
@@ -189,15 +197,15 @@ static int set_fence(struct task *t, struct tree_scan *scan, eloq_slice fence)
 }
 
 /* Behind the last leaf listed: moves the fence there, or sees that the range ends. */
-static int move_fence(struct task *t, struct tree_scan *scan)
+static int move_fence(struct task *t, struct tree_scan *scan, const struct scan_window *w)
 {
-    const struct scan_leaf *last = &scan->window[scan->window_count - 1];
+    const struct scan_leaf *last = &w->leaves[w->count - 1];
     eloq_slice fence;
     if (scan->reverse) {
-        fence = scan_bound(scan, last->lower_at, last->lower_size);
+        fence = scan_bound(w, last->lower_at, last->lower_size);
         scan->listed_all = slice_compare(fence, scan->begin) <= 0;
     } else {
-        fence = scan_bound(scan, last->upper_at, last->upper_size);
+        fence = scan_bound(w, last->upper_at, last->upper_size);
         scan->listed_all =
             fence.size == 0 || (scan->end.size != 0 && slice_compare(fence, scan->end) >= 0);
     }
@@ -205,11 +213,12 @@ static int move_fence(struct task *t, struct tree_scan *scan)
 }
 
 /* The children of the next index page that the scan wants. */
-static int list_next(struct task *t, struct tree_scan *scan, struct descent *d, size_t room)
+static int list_next(struct task *t, struct tree_scan *scan, struct scan_window *w,
+                     struct descent *d, size_t room)
 {
     struct page_id root = scan->snapshot->root[scan->tree];
     eloq_slice fence = eloq_bytes(scan->fence.data, scan->fence.size);
-    struct listing l = { .scan = scan, .room = room };
+    struct listing l = { .w = w, .room = room };
     if (scan->reverse) {
         l.low = scan->begin;
         l.high = scan->has_fence ? fence : scan->end;
@@ -224,35 +233,35 @@ static int list_next(struct task *t, struct tree_scan *scan, struct descent *d, 
 
 /* Lists up to `room` leaves from the fence on, over as many index pages as that takes. An index
  * page that cannot be read ends the window before it; if it is the first, that is the failure. */
-static int list_leaves(struct task *t, struct tree_scan *scan, struct descent *d, size_t room)
+static int list_leaves(struct task *t, struct tree_scan *scan, struct scan_window *w,
+                       struct descent *d, size_t room)
 {
-    while (scan->window_count < room && !scan->listed_all) {
-        size_t before = scan->window_count;
-        int rc = list_next(t, scan, d, room - before);
+    while (w->count < room && !scan->listed_all) {
+        size_t before = w->count;
+        int rc = list_next(t, scan, w, d, room - before);
         if (rc < 0) {
-            scan->window_count = before;
+            w->count = before;
             return before > 0 && (rc == ELOQ_CORRUPTED || rc == ELOQ_IO) ? ELOQ_OK : rc;
         }
         if (scan->reverse)
-            turn_round(scan->window + before, scan->window_count - before);
-        TRY(move_fence(t, scan));
+            turn_round(w->leaves + before, w->count - before);
+        TRY(move_fence(t, scan, w));
     }
     return ELOQ_OK;
 }
 
 /* Reads the leaves listed. A leaf that cannot be read ends the window before it; if it is the
  * first, that is the failure. */
-static int read_leaves(struct task *t, struct tree_scan *scan)
+static int read_leaves(struct task *t, struct tree_scan *scan, struct scan_window *w)
 {
     struct snapshot *s = scan->snapshot;
-    size_t count = scan->window_count;
+    size_t count = w->count;
     struct page_read *reads = arena_alloc(&t->arena, count * sizeof(*reads));
     if (!reads)
         return task_no_memory(t);
     for (size_t i = 0; i < count; i++)
-        reads[i] = (struct page_read){ .id = scan->window[i].id,
-                                       .data = scan->window[i].page,
-                                       .rc = ELOQ_IO };
+        reads[i] =
+            (struct page_read){ .id = w->leaves[i].id, .data = w->leaves[i].page, .rc = ELOQ_IO };
     if (pages_read_many(t, s, PAGE_DATA, reads, count) == ELOQ_OK)
         return ELOQ_OK;
 
@@ -260,100 +269,172 @@ static int read_leaves(struct task *t, struct tree_scan *scan)
     while (good < count && reads[good].rc == ELOQ_OK)
         good++;
     if (good == 0) { /* once more alone, so that the words are about this page */
-        const struct scan_leaf *l = &scan->window[0];
+        const struct scan_leaf *l = &w->leaves[0];
         int rc = pages_read(t, s, l->id, PAGE_DATA, l->page);
         if (rc < 0)
-            return descend_damage(t, rc, scan_bound(scan, l->lower_at, l->lower_size),
-                                  scan_bound(scan, l->upper_at, l->upper_size));
+            return descend_damage(t, rc, scan_bound(w, l->lower_at, l->lower_size),
+                                  scan_bound(w, l->upper_at, l->upper_size));
     }
     good = MAX(good, 1);
     if (good < count) {
         scan->listed_all = false;
-        const struct scan_leaf *next = &scan->window[good];
+        const struct scan_leaf *next = &w->leaves[good];
         TRY(set_fence(t, scan,
-                      scan->reverse ? scan_bound(scan, next->upper_at, next->upper_size)
-                                    : scan_bound(scan, next->lower_at, next->lower_size)));
+                      scan->reverse ? scan_bound(w, next->upper_at, next->upper_size)
+                                    : scan_bound(w, next->lower_at, next->lower_size)));
     }
-    scan_window_drop(scan, good);
+    scan_window_drop(scan, w, good);
     return ELOQ_OK;
 }
 
-/* Buffers for the next window, in scan->window[].page: their number, or a failure. */
-static int take_buffers(struct task *t, struct tree_scan *scan)
+/* Room for `want` leaves; as many as there are already if memory is short. */
+static size_t make_room(struct tree_scan *scan, struct scan_window *w, size_t want)
 {
-    size_t limit = window_limit(scan);
-    if (!scan->window) {
-        scan->window = mem_zalloc(scan->mem, MEM_RESULTS, limit * sizeof(*scan->window));
-        if (!scan->window)
-            return task_no_memory(t);
+    if (want > w->capacity) {
+        void *leaves = mem_realloc(scan->mem, MEM_RESULTS, w->leaves, want * sizeof(*w->leaves));
+        if (!leaves)
+            return w->capacity;
+        w->leaves = leaves;
+        w->capacity = want;
     }
-    uint8_t *pages[WINDOW_LEAVES_MAX];
-    size_t got = buffers_take(scan->snapshot->part->env, pages, window_want(scan));
+    return want;
+}
+
+/* Buffers for the window, in leaves[].page: their number, or a failure. */
+static int take_buffers(struct task *t, struct tree_scan *scan, struct scan_window *w)
+{
+    size_t want = make_room(scan, w, MAX(window_want(scan), 1));
+    size_t got = 0, last;
+    do {
+        uint8_t *pages[32];
+        size_t some = MIN(want - got, ARRAY_LEN(pages));
+        last = buffers_take(scan->snapshot->part->env, pages, some);
+        for (size_t i = 0; i < last; i++)
+            w->leaves[got++].page = pages[i];
+    } while (last == 32 && got < want);
     if (got == 0)
         return task_no_memory(t);
-    for (size_t i = 0; i < got; i++)
-        scan->window[i].page = pages[i];
-    scan->ahead = MIN(2 * scan->ahead, limit);
+    scan->ahead = MIN(2 * MAX(scan->ahead, got), window_limit(scan));
     return (int)got;
 }
 
-static int fill(struct task *t, struct tree_scan *scan)
+static int fill(struct task *t, struct tree_scan *scan, struct scan_window *w,
+                struct page_id before)
 {
     struct descent d;
     TRY(descent_init(t, &d, scan->snapshot->part->env->shape.page_bytes));
-    int buffers = take_buffers(t, scan);
+    int buffers = take_buffers(t, scan, w);
     if (buffers < 0)
         return buffers;
-    int rc = list_leaves(t, scan, &d, (size_t)buffers);
+    int rc = list_leaves(t, scan, w, &d, (size_t)buffers);
 
-    size_t listed = scan->window_count;
-    scan->window_count = (size_t)buffers;
-    scan_window_drop(scan, rc < 0 ? 0 : listed);
+    size_t listed = w->count;
+    w->count = (size_t)buffers;
+    scan_window_drop(scan, w, rc < 0 ? 0 : listed);
     if (rc == ELOQ_OK) {
-        link_leaves(scan);
-        rc = read_leaves(t, scan);
+        link_leaves(scan, w, before);
+        rc = read_leaves(t, scan, w);
     }
     if (rc < 0)
-        scan_window_drop(scan, 0);
+        scan_window_drop(scan, w, 0);
     return rc;
 }
 
-int scan_window_fill(struct task *t, struct tree_scan *scan)
+/* Lists and reads the leaves from the fence on: at least one, or a failure, and then it is as if
+ * nothing had been listed: it may be tried again. */
+static int fill_window(struct task *t, struct tree_scan *scan, struct scan_window *w,
+                       struct page_id before)
 {
     struct arena_mark mark = arena_mark(&t->arena);
     size_t fence_size = scan->fence.size;
     void *fence = arena_copy(&t->arena, scan->fence.data, fence_size);
     bool had_fence = scan->has_fence;
-    scan->window_at = scan->window_count = 0;
-    scan->bounds.size = 0;
-    scan->bounds.failed = false;
-    if (!scan->is_resting)
-        scan->has_last = false;
-    int rc = fence ? fill(t, scan) : task_no_memory(t);
-    if (rc < 0 && fence) { /* as if nothing had been listed: this may be tried again */
+    w->at = w->count = 0;
+    w->bounds.size = 0;
+    w->bounds.failed = false;
+    int rc = fence ? fill(t, scan, w, before) : task_no_memory(t);
+    if (rc < 0 && fence) {
         scan->fence.size = 0;
         bytes_add(&scan->fence, fence, fence_size); /* it had room for it */
         scan->has_fence = had_fence;
         scan->listed_all = false;
     }
-    scan->is_resting &= rc < 0;
     arena_reset(&t->arena, mark);
     return rc;
 }
 
+static void read_ahead(struct task *t, void *arg)
+{
+    struct tree_scan *scan = arg;
+    const struct scan_helpers *helpers = scan->helpers;
+    const struct scan_window *w = &scan->window;
+    struct page_id before = w->count > 0 ? w->leaves[w->count - 1].id : scan->last_leaf;
+    if (!scan->finished)
+        scan->ahead_failed = fill_window(t, scan, &scan->next, before) < 0;
+    if (scan->finished)
+        scan_window_drop(scan, &scan->next, 0);
+    scan->is_reading = false;
+    wait_wake_all(&scan->read);
+    helpers->end(scan->helpers_user);
+}
+
+bool scan_window_read_ahead(struct tree_scan *scan)
+{
+    if (!scan->helpers || scan->is_reading || scan->next.count > 0 || scan->listed_all
+        || scan->ahead_failed || window_want(scan) == 0)
+        return false;
+    scan->is_reading = scan->helpers->start(scan->helpers_user, read_ahead, scan);
+    return scan->is_reading;
+}
+
+int scan_window_advance(struct task *t, struct tree_scan *scan)
+{
+    if (scan->is_reading)
+        wait_on(t, &scan->read);
+    if (scan->next.count > 0) {
+        struct scan_window used = scan->window;
+        scan->window = scan->next;
+        scan->next = used;
+        scan->next.at = scan->next.count = 0;
+    } else if (scan->listed_all) {
+        return ELOQ_END;
+    } else {
+        TRY(fill_window(t, scan, &scan->window, scan->last_leaf));
+        scan->ahead_failed = false;
+    }
+    if (!scan->is_resting)
+        scan->has_last = false;
+    scan->is_resting = false;
+    return ELOQ_OK;
+}
+
+/* The first leaf that was not used up, and the window it is in. */
+static const struct scan_leaf *first_leaf(const struct tree_scan *scan,
+                                          const struct scan_window **ret)
+{
+    const struct scan_window *w =
+        scan->window.at < scan->window.count ? &scan->window : &scan->next;
+    *ret = w;
+    return w->at < w->count ? &w->leaves[w->at] : NULL;
+}
+
 void tree_scan_rest(struct tree_scan *scan)
 {
-    if (!scan->snapshot || scan->finished || scan->window_at == scan->window_count)
+    const struct scan_window *w;
+    if (!scan->snapshot || scan->finished || scan->is_reading)
         return;
-    const struct scan_leaf *next = &scan->window[scan->window_at];
+    const struct scan_leaf *next = first_leaf(scan, &w);
+    if (!next)
+        return;
     size_t at = scan->reverse ? next->upper_at : next->lower_at;
     size_t size = scan->reverse ? next->upper_size : next->lower_size;
     if (bytes_reserve(&scan->fence, size) < 0)
         return;
     scan->fence.size = 0;
-    bytes_add(&scan->fence, scan->bounds.data + at, size);
+    bytes_add(&scan->fence, w->bounds.data + at, size);
     scan->has_fence = size > 0;
     scan->listed_all = false;
-    scan->is_resting = true;
-    scan_window_drop(scan, 0);
+    scan->is_resting |= w == &scan->window;
+    scan_window_drop(scan, &scan->window, 0);
+    scan_window_drop(scan, &scan->next, 0);
 }
