@@ -169,7 +169,7 @@ static void inflate(void)
 
 START_TEST(a_mapping_larger_than_the_memory_is_told_with_both_numbers)
 {
-    static const uint64_t sizes[] = { 9 << 20, 12 << 20 };
+    static const uint64_t sizes[] = { 9 << 20, 10 << 20 };
     eloq_store *db = open_store(64 << 20);
     eloq_record record = { 0 };
     char words[64];
