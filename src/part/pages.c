@@ -7,8 +7,6 @@
 
 #include "page/page.h"
 
-#define COPIED 1 /* rc of one that was in memory */
-
 int pages_fail(struct task *t, struct snapshot *s, struct page_id id, const char *what)
 {
     struct part *p = s->part;
@@ -174,17 +172,16 @@ int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
 
     if (!ios) {
         for (size_t i = 0; i < count; i++)
-            reads[i].rc = ELOQ_NO_MEMORY;
+            reads[i] = (struct page_read){ reads[i].id, reads[i].data, ELOQ_NO_MEMORY, false };
         return task_no_memory(t);
     }
     for (size_t i = 0; i < count; i++) {
         struct file_page place;
+        reads[i].was_in_memory = false;
         reads[i].rc = find_place(t, s, reads[i].id, &place);
         if (reads[i].rc < 0)
             failure = reads[i].rc;
-        else if (copy_leaf(p, type, place, reads[i].data))
-            reads[i].rc = COPIED;
-        else
+        else if (!(reads[i].was_in_memory = copy_leaf(p, type, place, reads[i].data)))
             ios[io_count++] = (struct page_io){ .place = place, .data = reads[i].data };
     }
     p->env->pages_read[type] += io_count;
@@ -193,12 +190,8 @@ int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
         failure = rc < 0 ? rc : failure;
     }
     for (size_t i = 0; i < count; i++) {
-        if (reads[i].rc < 0)
+        if (reads[i].rc < 0 || reads[i].was_in_memory)
             continue;
-        if (reads[i].rc == COPIED) {
-            reads[i].rc = ELOQ_OK;
-            continue;
-        }
         reads[i].rc = result_of(ios, io_count, reads[i].data, &hint);
         if (reads[i].rc < 0)
             continue;

@@ -23,9 +23,10 @@ struct page_read {
     struct page_id id;
     uint8_t *data;
     int rc;
+    bool was_in_memory; /* it took no device read */
 };
-/* Many in parallel; each .rc is set; returns the first failure (words in the task), ELOQ_OK if
- * none. */
+/* Many in parallel; each .rc and .was_in_memory is set; returns the first failure (words in the
+ * task), ELOQ_OK if none. */
 int pages_read_many(struct task *t, struct snapshot *s, enum page_type type,
                     struct page_read *reads, size_t count);
 /* The data page if it is in memory, pinned (leaf_cache_unpin); else NULL. */

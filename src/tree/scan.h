@@ -64,6 +64,7 @@ struct tree_scan {
     bool ahead_failed;     /* nothing more is read ahead before the scan comes to where it failed */
     struct wait_list read; /* the step that waits for the helper */
     size_t ahead;          /* leaves of the next window */
+    bool is_hot;           /* the last leaves were all in memory: there is no wait to hide */
     struct bytes
         fence;       /* forward: lower bound of the next leaf to list; reverse: upper bound of it */
     bool has_fence;  /* false: nothing listed yet */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WINDOW_BYTES_MAX (4u << 20)
+#define HOT_LEAVES 32     /* those in memory are copied: what is copied should stay near */
 #define LIMITED_LEAVES 64 /* read at once where a limit says that so many are needed */
 
 static size_t window_limit(const struct tree_scan *scan)
@@ -250,6 +251,18 @@ static int list_leaves(struct task *t, struct tree_scan *scan, struct scan_windo
     return ELOQ_OK;
 }
 
+/* The next window is larger where there was a wait for the last one. */
+static void grow(struct tree_scan *scan, const struct page_read *reads, size_t count)
+{
+    size_t most = window_limit(scan);
+    scan->is_hot = true;
+    for (size_t i = 0; i < count && scan->is_hot; i++)
+        scan->is_hot = reads[i].was_in_memory;
+    if (scan->is_hot)
+        most = MIN(most, HOT_LEAVES);
+    scan->ahead = MIN(2 * MAX(scan->ahead, count), most);
+}
+
 /* Reads the leaves listed. A leaf that cannot be read ends the window before it; if it is the
  * first, that is the failure. */
 static int read_leaves(struct task *t, struct tree_scan *scan, struct scan_window *w)
@@ -262,7 +275,9 @@ static int read_leaves(struct task *t, struct tree_scan *scan, struct scan_windo
     for (size_t i = 0; i < count; i++)
         reads[i] =
             (struct page_read){ .id = w->leaves[i].id, .data = w->leaves[i].page, .rc = ELOQ_IO };
-    if (pages_read_many(t, s, PAGE_DATA, reads, count) == ELOQ_OK)
+    int all = pages_read_many(t, s, PAGE_DATA, reads, count);
+    grow(scan, reads, count);
+    if (all == ELOQ_OK)
         return ELOQ_OK;
 
     size_t good = 0;
@@ -314,7 +329,6 @@ static int take_buffers(struct task *t, struct tree_scan *scan, struct scan_wind
     } while (last == 32 && got < want);
     if (got == 0)
         return task_no_memory(t);
-    scan->ahead = MIN(2 * MAX(scan->ahead, got), window_limit(scan));
     return (int)got;
 }
 
@@ -380,8 +394,8 @@ static void read_ahead(struct task *t, void *arg)
 
 bool scan_window_read_ahead(struct tree_scan *scan)
 {
-    if (!scan->helpers || scan->is_reading || scan->next.count > 0 || scan->listed_all
-        || scan->ahead_failed || window_want(scan) == 0)
+    if (!scan->helpers || scan->is_hot || scan->is_reading || scan->next.count > 0
+        || scan->listed_all || scan->ahead_failed || window_want(scan) == 0)
         return false;
     scan->is_reading = scan->helpers->start(scan->helpers_user, read_ahead, scan);
     return scan->is_reading;

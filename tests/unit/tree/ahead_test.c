@@ -56,11 +56,11 @@ static void end(void *user)
 
 static const struct scan_helpers helpers = { .start = start, .end = end };
 
-static void world_init(struct world *w)
+static void world_init_with(struct world *w, size_t leaf_pages)
 {
     static char keys[PAIRS][8], value[VALUE_BYTES];
     static struct tree_op ops[PAIRS];
-    struct harness_config config = { 0 };
+    struct harness_config config = { .leaf_pages = leaf_pages };
     memset(w, 0, sizeof(*w));
     harness_init(&w->h, &config);
     ck_assert_int_eq(harness_open(&w->h, "t", 0, true, &w->part), ELOQ_OK);
@@ -72,6 +72,11 @@ static void world_init(struct world *w)
     }
     ck_assert_int_eq(harness_write(&w->h, w->part, ops, PAIRS, 1), ELOQ_OK);
     rand_seed(&w->rand, 7);
+}
+
+static void world_init(struct world *w)
+{
+    world_init_with(w, 0);
 }
 
 static void world_deinit(struct world *w)
@@ -189,6 +194,31 @@ START_TEST(no_more_is_read_ahead_than_the_limit_needs)
 }
 END_TEST
 
+static int scan_to_end(struct task *t, void *arg)
+{
+    struct world *w = arg;
+    TRY(open_scan(w, 0));
+    int rc = step(t, w, SIZE_MAX);
+    close_scan(t, w);
+    return rc;
+}
+
+START_TEST(what_is_in_memory_needs_no_helper)
+{
+    struct world w;
+    world_init_with(&w, PAIRS);
+    ck_assert_int_eq(harness_run(&w.h, scan_to_end, &w), ELOQ_END);
+    size_t started = w.started; /* the write kept some pages, not all */
+    ck_assert_uint_gt(started, 0);
+    uint64_t before = w.h.env.pages_read[PAGE_DATA];
+    ck_assert_int_eq(harness_run(&w.h, scan_to_end, &w), ELOQ_END);
+    ck_assert_uint_eq(w.seen, PAIRS);
+    ck_assert_uint_eq(w.h.env.pages_read[PAGE_DATA], before);
+    ck_assert_uint_le(w.started, started + 1); /* before it knew of any leaf */
+    world_deinit(&w);
+}
+END_TEST
+
 /* ---- what cannot be read ahead ---- */
 
 struct place {
@@ -296,5 +326,5 @@ START_TEST(a_helper_without_memory_is_no_failure)
 END_TEST
 
 RUN_TESTS("ahead", a_helped_scan_sees_every_pair_once, a_scan_is_closed_while_it_reads_ahead,
-          no_more_is_read_ahead_than_the_limit_needs,
+          no_more_is_read_ahead_than_the_limit_needs, what_is_in_memory_needs_no_helper,
           damage_ahead_is_told_when_the_scan_comes_there, a_helper_without_memory_is_no_failure)
