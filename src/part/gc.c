@@ -83,12 +83,14 @@ static int read_archive(struct task *t, struct part *p, const char *name)
     int rc = whole_read(t, p->env->io, path, &file);
     if (rc == ELOQ_OK) {
         rc = manifest_replay(&state, file.data, file.size, false);
-        if (rc == ELOQ_OK)
+        if (rc == ELOQ_OK) {
+            p->archived_end = MAX(p->archived_end, state.max_place);
             rc = note_files(t, p, &state);
-        else if (rc == ELOQ_NO_MEMORY)
+        } else if (rc == ELOQ_NO_MEMORY) {
             rc = task_no_memory(t);
-        else
+        } else {
             rc = task_fail(t, rc, "damaged archive path=%s", path);
+        }
     } else if (rc == ELOQ_NOT_FOUND) {
         rc = ELOQ_OK; /* removed meanwhile */
     }
@@ -106,6 +108,7 @@ static int read_archives(struct task *t, struct part *p, const struct io_names *
     if (p->archives_bad)
         return 1;
     usage_clear_archived(&p->usage);
+    p->archived_end = 0;
     for (size_t i = 0; i < names->count && rc == ELOQ_OK; i++)
         if (file_name_parse(names->names[i].name).kind == FILE_ARCHIVE)
             rc = read_archive(t, p, names->names[i].name);

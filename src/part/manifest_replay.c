@@ -370,8 +370,9 @@ static int replay_record(struct manifest_state *s, const uint8_t *data,
     return apply(s, &v, frame);
 }
 
-/* A damaged length makes a record look cut, and hides those behind it. Ours are known by their
- * sequence, which stands at their end: one that would have come later says that this is no tail. */
+/* A damaged length makes a record look cut, or as if it reached over those behind it, and hides
+ * them. Ours are known by their sequence, which stands at their end: one that would have come later
+ * says that this is no tail. */
 static bool hides_records(const struct manifest_state *s, const uint8_t *data, size_t size,
                           uint64_t at)
 {
@@ -406,7 +407,7 @@ int manifest_replay(struct manifest_state *s, const uint8_t *data, size_t size, 
         return rc;
     if (s->record_count == 0)
         return fail(s, 0, "the snapshot record is cut short");
-    if (rc == ELOQ_OK && hides_records(s, data, size, p.at))
+    if (rc == ELOQ_OK && hides_records(s, data, size, MIN(p.bad, p.at)))
         return fail(s, MIN(p.bad, p.at), "a damaged record is followed by a valid one");
     s->valid_end = MIN(p.bad, p.at);
     s->padding_missing = s->valid_end > size;

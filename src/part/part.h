@@ -122,6 +122,7 @@ struct part {
     bool orphans_asked;   /* ... or sooner: archives have changed */
     bool archives_known;  /* usage knows which files archives need */
     bool archives_bad;    /* one of them cannot be read: no file is removed */
+    uint64_t archived_end; /* every place that a known archive may use is below */
     bool has_archives;    /* in place: do not cut what they name */
     bool wants_removal; /* was truncated as a whole: leaves the disk when the last reader leaves */
     int manifest_fd;    /* the live manifest for appending, -1: opened when needed */

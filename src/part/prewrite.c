@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "file/name.h"
 #include "part/gc.h"
 #include "part/last_commit.h"
 #include "part/manifest_log.h"
@@ -201,6 +202,40 @@ static int make_directory(struct task *t, struct part *p)
     if (made == -EEXIST)
         remove_orphans(t, p);
     return ELOQ_OK;
+}
+
+int prewrite_skip_files(struct task *t, struct part *p)
+{
+    struct io_names names;
+
+    io_names_init(&names, p->env->mem);
+    int rc = io_list(t, p->env->io, p->files.dir, &names);
+    if (rc < 0) {
+        rc = io_fail(t, "list", rc, p->files.dir, 0);
+        err_part(&t->err, p->table, p->partition);
+    }
+    for (size_t i = 0; i < names.count && rc >= 0; i++) {
+        struct file_name name = file_name_parse(names.names[i].name);
+        if (name.kind != FILE_DATA)
+            continue;
+        if (name.id >= FILE_PAGE_END >> p->files.shift)
+            rc = part_fail(t, p, ELOQ_NO_SPACE, "a data file has the greatest number there is");
+        else
+            p->falloc.next = MAX(p->falloc.next, (name.id + 1) << p->files.shift);
+    }
+    io_names_free(&names);
+    return MIN(rc, ELOQ_OK);
+}
+
+int prewrite_keep_archived(struct task *t, struct part *p)
+{
+    if (!p->falloc.append || !p->found_unsynced)
+        return ELOQ_OK;
+    int rc = part_gc_archives(t, p);
+    if (rc == 1 && (p->tail_dropped || p->commit_dropped)) /* one that cannot be read */
+        rc = prewrite_skip_files(t, p);
+    p->falloc.next = MAX(p->falloc.next, p->archived_end);
+    return MIN(rc, ELOQ_OK);
 }
 
 int prewrite(struct task *t, struct part *p)

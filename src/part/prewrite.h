@@ -10,3 +10,9 @@
  * unfinished first commit are made. Then files without an
  * owner are removed (part/gc.h). */
 int prewrite(struct task *t, struct part *p);
+/* Before the first place is taken of a partition found on disk: an archive may be of a commit whose
+ * record is damaged or missing now, and the places that it uses are not handed out again. Append
+ * mode; else there is nothing to do. */
+int prewrite_keep_archived(struct task *t, struct part *p);
+/* Append mode: places go on behind all data files that are there, whoever they belong to. */
+int prewrite_skip_files(struct task *t, struct part *p);

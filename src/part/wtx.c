@@ -77,6 +77,7 @@ int wtx_begin(struct task *t, struct part *p, struct wtx *w)
 
     *w = (struct wtx){ .part = p, .least_expiry = EXPIRY_NEVER };
     TRY(wtx_check_writable(t, p));
+    TRY(prewrite_keep_archived(t, p));
     w->next = snapshot_new(p, p->current->version + 1);
     w->out = mem_alloc(env->mem, MEM_OTHER, env->write_batch_pages * sizeof(*w->out));
     if (!w->next || !w->out) {

@@ -314,6 +314,10 @@ START_TEST(a_damaged_tail_is_dropped_and_damage_in_the_middle_is_corrupted)
     file.data[3 * 4096 + 18] ^= 1; /* longer than the file */
     expect(&m, &file, 3, 3 * 4096, 3 * 4096);
     file.data[3 * 4096 + 18] ^= 1;
+    uint32_t length = get_u32(file.data + 2 * 4096 + 16);
+    put_u32(file.data + 2 * 4096 + 16, 4096 + 200); /* as if it held the next one */
+    expect(&m, &file, -1, 0, 0);
+    put_u32(file.data + 2 * 4096 + 16, length);
     file.data[2 * 4096 + 30] ^= 1; /* two damaged records at the end are a tail */
     file.data[3 * 4096 + 30] ^= 1;
     expect(&m, &file, 2, 2 * 4096, 2 * 4096);
