@@ -17,12 +17,14 @@ void look_may_fail(uint8_t *may_fail, size_t from, size_t to)
 
 bool look_wrong(struct look *l, const char *wrong, const char *format, ...)
 {
+    char text[sizeof(l->detail)]; /* what is told may be l->detail itself */
     va_list args;
 
     l->wrong = wrong;
     va_start(args, format);
-    vsnprintf(l->detail, sizeof(l->detail), format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    memcpy(l->detail, text, sizeof(text));
     return false;
 }
 

@@ -74,3 +74,4 @@ program(11, "nice -n 5 python3 {source}/tests/fuzz/run.py --seed {seed} --cases 
 program(18, "nice -n 10 python3 {source}/tests/score/coverage.py --jobs 1")
 program(7, "tests/sim/jobs_test --seed {seed}", share=0, also=[5])
 program(9, "tests/damage/place_test --seed {seed}")
+program(10, "tests/damage/cut_test --seed {seed}")
