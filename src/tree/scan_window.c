@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define WINDOW_BYTES_MAX (4u << 20)
-#define HOT_LEAVES 32     /* those in memory are copied: what is copied should stay near */
+#define HOT_LEAVES 64     /* those in memory are copied: what is copied should stay near */
 #define LIMITED_LEAVES 64 /* read at once where a limit says that so many are needed */
 
 static size_t window_limit(const struct tree_scan *scan)
