@@ -14,6 +14,7 @@
  *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
  *               that fails after its last descriptor is closed is forgotten with the inode
  *   strained    the same, but some flushes fail and lose
+ *   relapsed    a flush fails and loses, and the process goes; the next one goes on
  *   crowded     many partitions at once and few descriptors
  *   restored    an archive is restored that was copied with the rest
  *   retained    archives are removed, and what they alone needed; names are lost in any order
@@ -309,6 +310,40 @@ static void strained(const struct script *script)
     }
 }
 
+/* A flush fails and loses, and the process goes. The system shows the next one what is lost; what
+ * it builds on that lasts. */
+static void relapsed(const struct script *script)
+{
+    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC), 0);
+    struct rand r;
+
+    where = "relapsed";
+    rand_seed(&r, script->seed + 7);
+    for (int i = 0; i < STRAINED; i++) {
+        struct run run = new_run(script);
+        struct sim_fault fault = {
+            .kinds = SIM_KIND(IO_SYNC), .sys_errno = EIO, .lose = true, .forever = i % 2
+        };
+        unsigned done = 0, last = 0;
+
+        where_nth = fault.nth = 1 + rand_below(&r, count);
+        sim_disk_fail(run.disk, &fault);
+        if (script_open(&run) == ELOQ_OK)
+            done = write_all(&run, 0, script->batches, 1, &last);
+        if (!script_close(&run))
+            fail("closed, and memory is left");
+        sim_disk_kill(run.disk);
+        sim_disk_heal(run.disk);
+        if (script_open(&run) < 0)
+            fail("does not open");
+        while (done < last && script_holds(&run, done) != 0)
+            done++;
+        if (script_write(&run, done, done + 1) != ELOQ_OK)
+            fail("takes no batch");
+        cut(&run, done + 1, done + 1);
+    }
+}
+
 static void count_done(eloq_op *op)
 {
     ++*(unsigned *)op->user;
@@ -502,6 +537,7 @@ static void run_script(uint64_t seed)
     closed(&script);
     unchanged(&script);
     strained(&script);
+    relapsed(&script);
     crowded(&script);
     script.append = true;
     script.drops = false; /* it would take archives along */
