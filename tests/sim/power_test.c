@@ -398,7 +398,7 @@ static void give_back(struct run *run, const struct run *whole)
 }
 
 /* An open that dropped the commit under way answers the state before it, and goes on to do so even
- * if what it found missing can be read later. */
+ * if what it found missing can be read later, also after another power cut. */
 static void row_comes_back(const struct run *run, struct rand *r, struct allowed allowed)
 {
     struct run copy = copy_run(run), whole = copy_run(run);
@@ -415,6 +415,8 @@ static void row_comes_back(const struct run *run, struct rand *r, struct allowed
         fail("no such number");
     must_close(&copy);
     if (dropped > 0) {
+        if (where_n % 2)
+            sim_disk_power_cut(copy.disk, r, SIM_CUT_LOSE_ALL);
         give_back(&copy, &whole);
         must_open(&copy);
         must_hold(&copy, at, "what was answered is another state now");
