@@ -46,11 +46,11 @@ struct part_env {
     bool one_flush;          /* small commits flush their pages together with their record */
     uint32_t write_batch_pages;
     size_t scan_window_bytes; /* leaves that a scan reads at once, twice; 0: 4 MiB */
-    uint64_t ahead_least;    /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
-    uint32_t ahead_after;    /* ... and only after so many small commits */
-    struct tokens *writes;   /* one for each page write in flight; NULL: any number */
-    uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
-                                0 = 2, and only on request */
+    uint64_t ahead_least;     /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
+    uint32_t ahead_after;     /* ... and only after so many small commits */
+    struct tokens *writes;    /* one for each page write in flight; NULL: any number */
+    uint32_t amplify_factor;  /* append mode: files with live pages * factor < pages are compacted;
+                                 0 = 2, and only on request */
     /* part_needs_maintenance has become true because a reader left. Must not suspend. NULL: nobody
      * wants to know. */
     void (*wants_maintenance)(void *user, struct part *p);
@@ -123,7 +123,7 @@ struct part {
     bool archives_known;  /* usage knows which files archives need */
     bool archives_bad;    /* one of them cannot be read: no file is removed */
     uint64_t archived_end; /* every place that a known archive may use is below */
-    bool has_archives;    /* in place: do not cut what they name */
+    bool has_archives;     /* in place: do not cut what they name */
     bool wants_removal; /* was truncated as a whole: leaves the disk when the last reader leaves */
     int manifest_fd;    /* the live manifest for appending, -1: opened when needed */
     struct list manifest_idle; /* in env->manifests_idle: it is open, and not being used */

@@ -7,7 +7,9 @@
  * by what its place held before, by zeros, and by pages of another partition. Then the keys that
  * depend on it are read, some others, all are scanned, and it is checked; where it belongs to the
  * TTL tree, it is cleaned as well. Whatever is not seen must be in the list below, which is that of
- * docs/decisions/0014, and whatever is in the list must have been met. */
+ * docs/decisions/0014, and whatever is in the list must have been met.
+ *
+ * --cases: about so many of them, by chance; then the list need not be met. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include "sim/sim_args.h"
 
 #define SOURCES_MAX 1500
+#define CASES_ABOUT 100000 /* of all */
 
 /* Where the other content comes from. */
 enum relation {
@@ -303,6 +306,13 @@ static bool applies(const struct subject *s, uint32_t id, const struct source *s
            && memcmp(source->data, page->data, EXHIBIT_PAGE) != 0;
 }
 
+static bool is_chosen(uint32_t id, size_t number, struct rand *r)
+{
+    if (only_source != SIM_ARG_NONE)
+        return only_page == id && only_source == number;
+    return sim_args.cases == 0 || rand_below(r, CASES_ABOUT) < sim_args.cases;
+}
+
 static void try_store(struct subject *s)
 {
     struct rand r;
@@ -314,9 +324,8 @@ static void try_store(struct subject *s)
             continue;
         pages++;
         for (size_t i = 0; i < s->source_count; i++)
-            if (applies(s, id, &s->sources[i]))
-                if (only_source == SIM_ARG_NONE || (only_page == id && only_source == i))
-                    try_source(s, id, i, &r);
+            if (applies(s, id, &s->sources[i]) && is_chosen(id, i, &r))
+                try_source(s, id, i, &r);
     }
     printf("store \"%s\": %u pages\n", s->x.name, pages);
 }
@@ -337,7 +346,9 @@ int main(int argc, char **argv)
         try_store(&s);
         subject_free(&s);
     }
-    for (size_t i = 0; i < ARRAY_LEN(hidden) && only_source == SIM_ARG_NONE; i++) {
+    bool is_whole =
+        only_source == SIM_ARG_NONE && only_store == SIM_ARG_NONE && sim_args.cases == 0;
+    for (size_t i = 0; i < ARRAY_LEN(hidden) && is_whole; i++) {
         const struct hidden *h = &hidden[i];
         if ((h->what & ~seen[h->role][h->by]) == 0)
             continue;
