@@ -23,6 +23,7 @@
 
 #define CUTS 10 /* ways the power goes, at each operation */
 #define STARTS 3
+#define STOPS 4
 #define TAIL_EVERY 6 /* of 8 scripts: one file */
 #define TAIL_VALUES 30
 #define TAIL_VALUE_BYTES 60000
@@ -199,6 +200,34 @@ static bool failing(const struct script *script, const struct start *start, uint
     return has_struck;
 }
 
+/* The same, and the disk stops while it is dropped again. */
+static void failing_stopped(const struct script *script, const struct start *start, uint64_t n)
+{
+    struct sim_fault fault = {
+        .kinds = SIM_MUTATIONS & ~SIM_KIND(IO_OPEN), .nth = n, .sys_errno = EIO, .lose = true
+    };
+
+    where = "a failure, stopped while dropped again, power cut";
+    where_n = n;
+    for (uint64_t stop = 1; stop <= STOPS; stop++) {
+        uint32_t allowed = may_hold(start);
+        struct run run;
+        struct rand r;
+
+        begin(&run, script, start);
+        rand_seed(&r, script->seed * 1000 + n);
+        sim_disk_fail(run.disk, &fault);
+        if (drop(&run, start) == ELOQ_OK)
+            allowed = BIT(start->after);
+        sim_disk_stop_after(run.disk, stop);
+        if (drop(&run, start) == ELOQ_OK)
+            allowed = BIT(start->after);
+        must_close(&run);
+        cut(&run, &r, SIM_CUT_LOSE_ALL, allowed);
+        sim_disk_free(run.disk);
+    }
+}
+
 /* One stop. Whether the drop was done before it. */
 static bool stop_at(const struct script *script, const struct start *start, uint64_t n)
 {
@@ -246,7 +275,9 @@ static void run_start(const struct script *script, const struct start *start)
         uint64_t at = only_at == SIM_ARG_NONE ? n : only_at;
         bool is_done = stop_at(script, start, at);
 
-        if ((!failing(script, start, at) && is_done) || only_at != SIM_ARG_NONE)
+        bool has_struck = failing(script, start, at);
+        failing_stopped(script, start, at);
+        if ((!has_struck && is_done) || only_at != SIM_ARG_NONE)
             break;
     }
 }
