@@ -224,6 +224,7 @@ static void failing_stopped(const struct script *script, const struct start *sta
             allowed = BIT(start->after);
         must_close(&run);
         cut(&run, &r, SIM_CUT_LOSE_ALL, allowed);
+        cut(&run, &r, SIM_CUT_KEEP_ALL, allowed);
         sim_disk_free(run.disk);
     }
 }
