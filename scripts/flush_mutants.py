@@ -71,7 +71,7 @@ MUTANTS = [
     ("pages-together-with-new-names", COMMIT,
      "    if (p->files.dir_unsynced) /* a file is new: its name must be there first */\n"
      "        w->page_sum_count = 0;\n", ""),
-    ("found-pages-are-not-written-anew", PREWRITE, "    TRY(last_commit_rewrite(t, p));\n", ""),
+    ("found-pages-are-not-written-anew", PREWRITE, "    TRY(last_commit_rewrite(t, p));\n", "", FLUSH + POWER),
     ("garbage-before-the-last-commit-is-sealed", GC, "    TRY(manifest_log_seal(t, p));\n", ""),
     ("seal-is-not-written", LOG,
      "    return p->last_joint ? manifest_log_append(t, p, &seal) : ELOQ_OK;",
@@ -175,8 +175,6 @@ MUTANTS = [
     ("zeros-over-pages", WTX, "    ahead_await_places(t, p);\n", "", AHEAD),
     ("zeros-over-records", LOG,
      "    ahead_await_manifest(t, p, p->manifest_end + record->size);\n", "", AHEAD),
-    ("zeros-into-the-next-manifest", LOG, "    p->ahead.manifest_ready = p->ahead.record_end = 0;\n", "",
-     AHEAD),
     ("zeros-that-are-not-flushed", AHEAD_C,
      "        if (rc >= 0)\n            rc = io_sync(t, p->env->io, fd);\n", "", AHEAD),
     ("zeros-beside-pages", AHEAD_C, "            rc = io_sync(t, p->env->io, e->fd);\n", "", AHEAD),
@@ -369,8 +367,6 @@ MUTANTS = [
     ("manifest-is-not-replaced", COMMIT,
      "        return manifest_log_replace(t, p, w->next);\n    return append_log",
      "        return ELOQ_OK;\n    return append_log"),
-    ("manifest-is-not-repaired-at-once", COMMIT,
-     "        manifest_log_repair(t, p);\n        if (first)", "        if (first)"),
     ("doubt-is-written-over", WTX,
      "    return p->unknown ? manifest_log_repair(t, p) : ELOQ_OK;", "    return ELOQ_OK;"),
     ("dictionary-is-not-written", COMMIT,
@@ -401,17 +397,39 @@ SURVIVORS = {
         "our records tell a stale tail by their sequence; the reference's do not",
     "found-partition-name":
         "the open flushed the store's directory, and what is made later is flushed when made",
-    "restored-over-damage":
-        "the commit of the restore flushed all of it; it is there for the orphans",
     "unknown-after-data-flush":
         "the pages of the failed commit are given up and written anew; format.md 15 asks for it",
     "repair-without-data-files":
         "the pages of the last acknowledged state were flushed by its commit; format.md 15 asks for "
         "it",
+    "restored-over-damage":
+        "the commit of the restore flushed all of it; it is there for the orphans",
+    "remove-before-found-lasts":
+        "the commit before it flushed what was found",
+    "garbage-before-found-lasts":
+        "nobody asks for garbage before the first commit",
+    "tail-cut-before-found-lasts":
+        "nothing is acknowledged on top of it; the next write flushes it",
+    "tail-cut-without-a-manifest":
+        "places behind the end of a file are free, and writing there makes it longer",
+    "tail-cut-before-the-manifest":
+        "the same",
+    "removed-directory":
+        "what may come back is the empty partition that was committed before",
+    "removed-files-of-a-directory-that-stays":
+        "the same",
+    "garbage-before-the-last-commit-is-sealed":
+        "against damage, not against power cuts: the pages of an acknowledged commit are flushed",
+    "seal-is-not-written":
+        "the same",
+    "zeros-that-are-not-flushed":
+        "so that a commit has less to flush, nothing else",
 }
 
 # Sites that need no mutant of their own: (file, text there, why).
 ELSEWHERE = [
+    (COMMIT, "        manifest_log_repair(t, p);\n        if (first)",
+     "doubt-is-written-over: the next writer repairs what this one could not"),
     (LOG, "                     : sync_record(t, p, joint, path);",
      "manifest-append, record-beside-its-pages: what it calls"),
     (STORE, "    return whole_replace(t, io, dir, path, text, size, &unknown);",
