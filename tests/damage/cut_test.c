@@ -40,9 +40,7 @@ struct subject {
     struct anatomy live, archives[EXHIBIT_ARCHIVES_MAX];
     struct file files[FILES_MAX];
     size_t file_count;
-    struct file stranger;                     /* the other partition's manifest */
-    uint64_t state_ends[EXHIBIT_COMMITS_MAX]; /* of the manifest after each commit, if it is how the
-                                                 last one begins; else 0 */
+    struct file stranger; /* the other partition's manifest */
 };
 
 /* What a change of files means for one state: the live one, or an archive. */
@@ -95,17 +93,6 @@ static void add_files(struct subject *s, const char *dir)
     free(names);
 }
 
-static void find_states(struct subject *s)
-{
-    const struct bytes *last = exhibit_file(s->x.disk, EXHIBIT_DIR "/manifest_0");
-
-    for (unsigned i = 0; i < s->x.commits; i++) {
-        const struct bytes *then = exhibit_file(s->x.history[i], EXHIBIT_DIR "/manifest_0");
-        if (then && then->size <= last->size && memcmp(then->data, last->data, then->size) == 0)
-            s->state_ends[i] = then->size;
-    }
-}
-
 static bool subject_make(struct subject *s, enum exhibit_kind kind)
 {
     char name[64];
@@ -122,7 +109,6 @@ static bool subject_make(struct subject *s, enum exhibit_kind kind)
     add_files(s, EXHIBIT_STORE "/.eloqstore");
     add_files(s, EXHIBIT_DIR);
     s->stranger = (struct file){ EXHIBIT_OTHER_DIR "/manifest_0", MANIFEST, 0, 0 };
-    find_states(s);
     return true;
 }
 
@@ -187,7 +173,7 @@ static unsigned whole_records(const struct anatomy *a, uint64_t size)
 static void cut_manifest(struct change *c, uint64_t size)
 {
     struct subject *s = c->s;
-    unsigned records = whole_records(&s->live, size), state = 0;
+    unsigned records = whole_records(&s->live, size);
     uint64_t end = records > 0 ? s->live.records[records] : 0;
 
     if (records == 0) {
@@ -196,10 +182,7 @@ static void cut_manifest(struct change *c, uint64_t size)
     }
     if (records == s->live.record_count)
         return;
-    for (unsigned i = 0; i < s->x.commits; i++)
-        if (s->state_ends[i] > 0 && s->state_ends[i] <= end)
-            state = i;
-    c->live.model = &s->x.states[state];
+    c->live.model = &s->x.states[exhibit_state_at(&s->x, end)];
     /* One record back is what a crash leaves. Further back, in place, pages were used again. */
     if (s->x.is_append || records + 1 == s->live.record_count)
         return;

@@ -22,16 +22,17 @@ static struct mem exhibit_mem;
 static const struct {
     const char *name;
     bool is_append, compresses;
-    uint32_t shift, pointers;
+    uint32_t shift, pointers, salt;
 } kinds[EXHIBIT_KINDS] = {
-    [EXHIBIT_IN_PLACE] = { "in place", false, false, 3, 16 },
-    [EXHIBIT_APPEND] = { "append", true, false, 3, 16 },
-    [EXHIBIT_COMPRESSED] = { "compressed", false, true, 4, 16 },
-    [EXHIBIT_TTL] = { "ttl", false, false, 2, 16 },
-    [EXHIBIT_LARGE] = { "large", false, false, 4, 2 },
-    [EXHIBIT_DEEP] = { "deep", true, false, 4, 16 },
-    [EXHIBIT_WIDE] = { "wide", false, false, 6, 3 },
-    [EXHIBIT_WIDE_APPEND] = { "wide append", true, false, 5, 3 },
+    [EXHIBIT_IN_PLACE] = { "in place", false, false, 3, 16, 0 },
+    [EXHIBIT_APPEND] = { "append", true, false, 3, 16, 1 },
+    [EXHIBIT_COMPRESSED] = { "compressed", false, true, 4, 16, 2 },
+    [EXHIBIT_TTL] = { "ttl", false, false, 2, 16, 3 },
+    [EXHIBIT_LARGE] = { "large", false, false, 4, 2, 4 },
+    [EXHIBIT_DEEP] = { "deep", true, false, 4, 16, 5 },
+    [EXHIBIT_JOINT] = { "joint", false, false, 3, 16, 8 },
+    [EXHIBIT_WIDE] = { "wide", false, false, 6, 3, 6 },
+    [EXHIBIT_WIDE_APPEND] = { "wide append", true, false, 5, 3, 7 },
 };
 
 /* ---- opening ---- */
@@ -62,6 +63,7 @@ int exhibit_open(struct exhibit *x, struct sim_disk *disk, uint64_t as_of, eloq_
         options.format.data_append_mode = x->is_append ? 1 : ELOQ_ZERO;
         options.format.pages_per_file_shift = x->shift;
         options.format.overflow_pointers = x->pointers;
+        options.format.commit_protocol = x->kind == EXHIBIT_JOINT ? ELOQ_ONE_FLUSH : ELOQ_TWO_FLUSH;
     }
     options.host_driven = 1;
     options.as_of = as_of;
@@ -326,13 +328,10 @@ static int fill_other(struct batch *b)
 static int fill_all(struct batch *b)
 {
     static int (*const fills[EXHIBIT_KINDS])(struct batch * b) = {
-        [EXHIBIT_IN_PLACE] = fill_small,
-        [EXHIBIT_APPEND] = fill_small,
-        [EXHIBIT_COMPRESSED] = fill_compressed,
-        [EXHIBIT_TTL] = fill_ttl,
-        [EXHIBIT_LARGE] = fill_large,
-        [EXHIBIT_DEEP] = fill_deep,
-        [EXHIBIT_WIDE] = fill_wide,
+        [EXHIBIT_IN_PLACE] = fill_small,        [EXHIBIT_APPEND] = fill_small,
+        [EXHIBIT_COMPRESSED] = fill_compressed, [EXHIBIT_TTL] = fill_ttl,
+        [EXHIBIT_LARGE] = fill_large,           [EXHIBIT_DEEP] = fill_deep,
+        [EXHIBIT_JOINT] = fill_small,           [EXHIBIT_WIDE] = fill_wide,
         [EXHIBIT_WIDE_APPEND] = fill_wide,
     };
     TRY(fills[b->x->kind](b));
@@ -356,7 +355,7 @@ bool exhibit_make(struct exhibit *x, enum exhibit_kind kind, uint64_t seed)
     x->disk = sim_disk_new(&exhibit_mem);
     x->has_format = true;
     batch = (struct batch){ .x = x };
-    rand_seed(&batch.rand, seed * 100 + kind);
+    rand_seed(&batch.rand, seed * 100 + kinds[kind].salt);
     int rc = exhibit_open(x, x->disk, 0, &batch.db);
     if (rc == ELOQ_OK)
         rc = fill_all(&batch);
@@ -378,6 +377,19 @@ void exhibit_free(struct exhibit *x)
     model_free(&x->other);
     sim_disk_free(x->disk);
     *x = (struct exhibit){ 0 };
+}
+
+unsigned exhibit_state_at(const struct exhibit *x, uint64_t end)
+{
+    const struct bytes *last = exhibit_file(x->disk, EXHIBIT_DIR "/manifest_0");
+    unsigned state = 0;
+
+    for (unsigned i = 0; i < x->commits; i++) {
+        const struct bytes *then = exhibit_file(x->history[i], EXHIBIT_DIR "/manifest_0");
+        if (then->size <= end && memcmp(then->data, last->data, then->size) == 0)
+            state = i;
+    }
+    return state;
 }
 
 /* ---- behind its back ---- */

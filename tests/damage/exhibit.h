@@ -26,6 +26,7 @@ enum exhibit_kind {
     EXHIBIT_TTL,
     EXHIBIT_LARGE,                /* overflow chains of several groups */
     EXHIBIT_DEEP,                 /* three levels of index pages; archives */
+    EXHIBIT_JOINT,                /* commits flushed together with their pages */
     EXHIBIT_SMALL,                /* kinds so far: damaged byte by byte */
     EXHIBIT_WIDE = EXHIBIT_SMALL, /* of all kinds something, 200 pages, in place */
     EXHIBIT_WIDE_APPEND,
@@ -59,6 +60,8 @@ extern const eloq_part exhibit_part, exhibit_other;
 /* False, with words on stderr: a call failed. */
 bool exhibit_make(struct exhibit *x, enum exhibit_kind kind, uint64_t seed);
 void exhibit_free(struct exhibit *x);
+/* Which state a manifest shows that ends there: index of states. */
+unsigned exhibit_state_at(const struct exhibit *x, uint64_t end);
 static inline const struct model *exhibit_now(const struct exhibit *x)
 {
     return &x->states[x->commits - 1];

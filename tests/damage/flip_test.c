@@ -46,6 +46,7 @@ struct flip {
 
     bool hits_record; /* of the options */
     bool hits_live, hits_ttl, hits_manifest, loses_last;
+    const struct model *before;      /* what is there without the last record */
     const struct anatomy_page *page; /* of the live state */
     bool hits_archive[EXHIBIT_ARCHIVES_MAX];
     uint8_t live_may_fail[LOOK_KEYS_MAX], archive_may_fail[EXHIBIT_ARCHIVES_MAX][LOOK_KEYS_MAX];
@@ -142,6 +143,8 @@ static void depend_on_manifest(struct flip *f)
     if (strcmp(f->file, EXHIBIT_DIR "/manifest_0") == 0) {
         f->hits_manifest = in_record(&s->live, f->offset, &is_last);
         f->loses_last = f->hits_manifest && is_last;
+        f->before =
+            &s->x.states[exhibit_state_at(&s->x, s->live.records[s->live.record_count - 1])];
         f->hits_live = f->hits_manifest && !is_last;
         if (f->hits_live)
             look_may_fail(f->live_may_fail, 0, s->live.keys);
@@ -204,8 +207,7 @@ static bool look_archives(struct look *l, const struct flip *f)
 
 static bool look_once(struct look *l, const struct flip *f, const struct model *model)
 {
-    struct exhibit *x = &f->s->x;
-    struct look_for want = { .model = f->loses_last ? &x->states[x->commits - 2] : model,
+    struct look_for want = { .model = f->loses_last ? f->before : model,
                              .may_fail = f->hits_live ? f->live_may_fail : NULL,
                              .may_not_open = f->hits_record };
 
@@ -276,7 +278,7 @@ static bool look_written(struct look *l, struct flip *f)
     struct model m = { 0 };
     eloq_store *db;
 
-    copy_model(&m, f->loses_last ? &x->states[x->commits - 2] : exhibit_now(x));
+    copy_model(&m, f->loses_last ? f->before : exhibit_now(x));
     l->failed = 0;
     if (exhibit_open(x, l->disk, 0, &db) != ELOQ_OK)
         return look_wrong(l, "does not open to be written", "%s", eloq_errmsg());
