@@ -13,7 +13,7 @@
  *   unchanged   a process is killed; the next is told that there is nothing to do
  *   closed      a file that is closed with unflushed pages loses them, and nobody is told: a write
  *               that fails after its last descriptor is closed is forgotten with the inode
- *   strained    the same, but some flushes fail and lose
+ *   strained    the same, but some flushes fail and lose; or some writes fail
  *   relapsed    a flush fails and loses, and the process goes; the next one goes on
  *   crowded     many partitions at once and few descriptors
  *   restored    an archive is restored that was copied with the rest
@@ -112,7 +112,7 @@ static void cut(struct run *run, unsigned acknowledged, unsigned last)
     tried++;
 }
 
-static uint64_t count_flushes(const struct script *script, uint32_t kinds, uint32_t fd_limit)
+static uint64_t count_operations(const struct script *script, uint32_t kinds, uint32_t fd_limit)
 {
     struct run run = new_run(script);
     unsigned last;
@@ -144,7 +144,7 @@ static uint64_t count_mutations(const struct script *script)
 
 static void forbidden(const struct script *script)
 {
-    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC_DIR), 0);
+    uint64_t count = count_operations(script, SIM_KIND(IO_SYNC_DIR), 0);
 
     where = "forbidden";
     for (where_nth = 1; where_nth <= count; where_nth++) {
@@ -287,21 +287,21 @@ static void unchanged(const struct script *script)
     }
 }
 
-/* Some of the flushes fail and lose, also those of files that are closed to make room. */
-static void strained(const struct script *script)
+/* Some operations of one kind fail; a flush loses, also of a file that is closed to make room. */
+static void strained(const struct script *script, enum io_op op, uint32_t fd_limit)
 {
-    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC), FDS_LEAST);
+    uint64_t count = count_operations(script, SIM_KIND(op), fd_limit);
     struct rand r;
 
     where = "strained";
     rand_seed(&r, script->seed);
     for (int i = 0; i < STRAINED; i++) {
         struct run run = new_run(script);
-        struct sim_fault fault = { .kinds = SIM_KIND(IO_SYNC), .sys_errno = EIO, .lose = true };
+        struct sim_fault fault = { .kinds = SIM_KIND(op), .sys_errno = EIO, .lose = true };
         unsigned last;
 
         where_nth = fault.nth = 1 + rand_below(&r, count);
-        run.fd_limit = FDS_LEAST;
+        run.fd_limit = fd_limit;
         if (script_open(&run) < 0)
             fail("does not open");
         sim_disk_fail(run.disk, &fault);
@@ -314,7 +314,7 @@ static void strained(const struct script *script)
  * it builds on that lasts. */
 static void relapsed(const struct script *script)
 {
-    uint64_t count = count_flushes(script, SIM_KIND(IO_SYNC), 0);
+    uint64_t count = count_operations(script, SIM_KIND(IO_SYNC), 0);
     struct rand r;
 
     where = "relapsed";
@@ -536,7 +536,8 @@ static void run_script(uint64_t seed)
     missing(&script);
     closed(&script);
     unchanged(&script);
-    strained(&script);
+    strained(&script, IO_SYNC, FDS_LEAST);
+    strained(&script, IO_WRITE, 0);
     relapsed(&script);
     crowded(&script);
     script.append = true;
