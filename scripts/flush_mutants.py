@@ -216,7 +216,7 @@ MUTANTS = [
     ("abort-forgets-new-names", WTX,
      "    if (p->falloc.append)\n        p->falloc.next = w->falloc_next_before;",
      "    p->files.dir_unsynced = false;\n    if (p->falloc.append)\n"
-     "        p->falloc.next = w->falloc_next_before;"),
+     "        p->falloc.next = w->falloc_next_before;", FLUSH + POWER),
     ("failed-data-flush-is-ignored", SYNC,
      "keep_failure(t, s, pagefiles_io_fail(t, f, \"fdatasync\", result, e->file_id, 0));",
      "pagefiles_mark_synced(f, e);"),
