@@ -391,7 +391,7 @@ int main(int argc, char **argv)
         if (only_mask)
             try_flip(&s, only_at, (uint8_t)only_mask);
         else
-            try_store(&s, sim_args.cases / EXHIBIT_SMALL);
+            try_store(&s, (sim_args.cases + EXHIBIT_SMALL - 1) / EXHIBIT_SMALL);
         subject_free(&s);
     }
     sim_args_row(8, tried, failed, NULL);
