@@ -72,10 +72,9 @@ static void target_init(struct target *target, struct shard *s, eloq_record *rec
                         uint64_t now_ms)
 {
     *target = (struct target){ .mem = &s->store->mem, .record = record };
-    target->sink = (struct tree_sink){ .value_buffer = value_buffer,
-                                       .key_buffer = key_buffer,
-                                       .user = target,
-                                       .now_ms = now_ms };
+    target->sink = (struct tree_sink){
+        .value_buffer = value_buffer, .key_buffer = key_buffer, .user = target, .now_ms = now_ms
+    };
 }
 
 static void target_done(struct target *target)

@@ -66,8 +66,8 @@ int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pa
 /* fdatasync of every unsynced data file and, if a file was created, of the directory; all at once
  * (as far as descriptors go); the marks go only where it succeeded. Fails too when sync_failed. */
 int pagefiles_sync(struct task *t, struct pagefiles *f);
-/* The same, and at once another descriptor, which is not one of a data file: *ret_result is what its
- * flush says. ELOQ_OK only says that the data files are durable. */
+/* The same, and at once another descriptor, which is not one of a data file: *ret_result is what
+ * its flush says. ELOQ_OK only says that the data files are durable. */
 int pagefiles_sync_beside(struct task *t, struct pagefiles *f, int fd, int64_t *ret_result);
 /* After an open: fdatasync of these data files (they exist), whatever the marks say. */
 int pagefiles_sync_found(struct task *t, struct pagefiles *f, const uint64_t *file_ids,

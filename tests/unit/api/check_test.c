@@ -7,7 +7,7 @@ static const eloq_part part = { "t", 0 };
 
 struct seen {
     unsigned damages, notes;
-    bool is_local; /* a damage costs a range of keys, not all */
+    bool is_local;   /* a damage costs a range of keys, not all */
     char text[2048]; /* "what|file|offset\n" each */
 };
 

@@ -86,8 +86,8 @@ static int open_part(struct task *t, struct run *run, bool create, struct part *
     return part_open(t, &run->fix.env, "table", 1, create, ret);
 }
 
-/* The sixth commit empties the partition. With one flush those that follow a large one are small, so
- * that no page is put twice in one. */
+/* The sixth commit empties the partition. With one flush those that follow a large one are small,
+ * so that no page is put twice in one. */
 static int change(struct task *t, struct wtx *w, struct run *run, int nth)
 {
     unsigned count = !run->fix.env.one_flush ? 7 : nth % 6 == 0 ? 40 : 2;
