@@ -21,7 +21,7 @@ static bool same_page(const void *value, const void *key)
 
 static uint64_t page_hash(const struct leaf_owner *owner, struct file_page place)
 {
-    return hash_mix((uint64_t)(uintptr_t)owner, place.n);
+    return hash_mix(owner->number, place.n);
 }
 
 static struct leaf_page *find(const struct leaf_cache *c, const struct leaf_owner *owner,
@@ -48,8 +48,9 @@ void leaf_cache_deinit(struct leaf_cache *c)
     mem_free(c->mem, c->gone);
 }
 
-void leaf_owner_init(struct leaf_owner *o)
+void leaf_owner_init(struct leaf_cache *c, struct leaf_owner *o)
 {
+    o->number = ++c->owners;
     list_init(&o->pages);
 }
 

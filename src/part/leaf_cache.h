@@ -22,6 +22,7 @@
 /* Pages of one partition; in the partition. */
 struct leaf_owner {
     struct list pages;
+    uint64_t number; /* its address would make each run another one */
 };
 
 /* What a read needs comes first, in one line of the processor's cache. */
@@ -47,12 +48,13 @@ struct leaf_cache {
     uint32_t *gone; /* hashes of pages that left `small`; NULL: nothing is remembered */
     size_t gone_size;
     uint64_t hits, misses, evictions;
+    uint64_t owners; /* so far */
 };
 
 /* With a limit of 0 pages it keeps nothing. */
 void leaf_cache_init(struct leaf_cache *c, struct mem *m, struct pagepool *pool, size_t limit);
 void leaf_cache_deinit(struct leaf_cache *c); /* drops everything; nothing may be pinned */
-void leaf_owner_init(struct leaf_owner *o);
+void leaf_owner_init(struct leaf_cache *c, struct leaf_owner *o);
 /* The page, pinned, or NULL. Counts a hit or a miss. */
 struct leaf_page *leaf_cache_pin(struct leaf_cache *c, const struct leaf_owner *owner,
                                  struct file_page place);

@@ -47,7 +47,7 @@ int part_open_blank(struct task *t, struct part_env *env, const char *table, uin
     list_init(&p->manifest_idle);
     p->archive_fd = -1;
     list_init(&p->snapshots);
-    leaf_owner_init(&p->leaves);
+    leaf_owner_init(env->leaves, &p->leaves);
     list_init(&p->lru);
     int rc = init_part(p, table, partition);
     if (rc == ELOQ_OK) {

@@ -22,8 +22,8 @@ static void setup(void)
     mem_init(&mem, 0);
     pagepool_init(&pool, &mem, PAGE_BYTES, 0);
     leaf_cache_init(&cache, &mem, &pool, LIMIT);
-    leaf_owner_init(&owners[0]);
-    leaf_owner_init(&owners[1]);
+    leaf_owner_init(&cache, &owners[0]);
+    leaf_owner_init(&cache, &owners[1]);
 }
 
 static void teardown(void)
