@@ -6,8 +6,8 @@ built, and the programs run until one fails.
 
 Which command shows a mutant is remembered in mutants-hints.json, so that a run is quick: a single
 script and operation of a simulation, mostly. It is tried first; when it finds nothing any more, the
-programs run as the scoreboard runs them (tests/score/rows.py, the size of CI). --record writes the
-hints anew, from what the programs say in their line "repeat: ...".
+programs run as the scoreboard runs them (tests/score/rows.py, the size of CI), parts of that first.
+--record keeps what was found then, from what a program says in its line "repeat: ...".
 """
 import argparse
 import collections
@@ -201,7 +201,7 @@ def parser(words):
     p.add_argument("--jobs", type=int, default=1)
     p.add_argument("--seed", type=int, default=1, help="of the programs, where no hint helps")
     p.add_argument("--quick", action="store_true", help="no program in its whole size")
-    p.add_argument("--record", action="store_true", help="find the commands anew and keep them")
+    p.add_argument("--record", action="store_true", help="keep the commands found where a hint shows nothing")
     return p
 
 
@@ -209,12 +209,11 @@ def try_all(mutants, options, report):
     """Tries each; calls report(mutant, answer, seconds, hint) in turn, from one thread at a time."""
     scratch = options.build or tempfile.mkdtemp(prefix="mutants-")
     hints = load_hints()
-    used = {} if options.record else hints
     todo = sorted(mutants, key=lambda m: m.file)  # neighbours in a file: it is compiled once each
     shops = queue.Queue()
     try:
         made = [Workshop(os.path.join(scratch, str(i))) for i in range(options.jobs)]
-        check_hints(made[0], todo, used)
+        check_hints(made[0], todo, hints)
         for shop in made:
             shops.put(shop)
 
@@ -222,7 +221,7 @@ def try_all(mutants, options, report):
             shop = shops.get()
             begin = time.time()
             try:
-                answer = try_mutant(shop, mutant, used.get(mutant.name), options)
+                answer = try_mutant(shop, mutant, hints.get(mutant.name), options)
             finally:
                 shops.put(shop)
             return mutant, answer, time.time() - begin
@@ -230,11 +229,10 @@ def try_all(mutants, options, report):
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             for job in [pool.submit(one, m) for m in todo]:
                 mutant, answer, seconds = job.result()
-                report(mutant, answer, seconds, used.get(mutant.name))
-                if options.record and answer.caught:
-                    hints = load_hints()
+                report(mutant, answer, seconds, hints.get(mutant.name))
+                if options.record and answer.caught and answer.command != hints.get(mutant.name):
                     hints[mutant.name] = answer.command
-                    save_hints(hints)
+                    save_hints({**load_hints(), mutant.name: answer.command})
     finally:
         if not options.build:
             shutil.rmtree(scratch, ignore_errors=True)
