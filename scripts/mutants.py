@@ -37,7 +37,8 @@ QUICK = {
     "tests/sim/power_test": ["--scripts 40 --boundaries 4", "--scripts 40 --boundaries 25"],
     "tests/sim/archive_test": ["--scripts 6 --boundaries 8"],
     "tests/sim/fault_test": ["--scripts 4"],
-    "tests/sim/interleave_test": ["--scripts 500"],
+    "tests/sim/interleave_test": ["--scripts 1000"],
+    "tests/model/array_test": ["--cases 100000"],
     "tests/sim/memory_fault_test": ["--scripts 2 --sample 100"],
 }
 
