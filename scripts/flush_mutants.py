@@ -424,6 +424,8 @@ SURVIVORS = {
         "the same",
     "zeros-that-are-not-flushed":
         "so that a commit has less to flush, nothing else",
+    "zeros-beside-pages":
+        "the same",
 }
 
 # Sites that need no mutant of their own: (file, text there, why).

@@ -24,7 +24,7 @@ USAGE = "src/part/usage.c"
 TABLE = "src/part/part_table.c"
 CACHE = "src/part/page_cache.c"
 READ = "src/tree/read.c"
-LEAF = "src/page/leaf.c"
+REGIONS = "src/page/regions.c"
 EXPIRE = "src/tree/expire.c"
 MERGE = "src/tree/apply_leaf.c"
 VALUE = "src/tree/value.h"
@@ -132,11 +132,11 @@ DEFECTS = [
      "walking a leaf for what has not expired stops before the key itself", READ,
      "        if (order > 0 || (order == 0 && below))\n            break;",
      "        if (order >= 0)\n            break;", (INTERLEAVE, ARRAY, MODEL)),
-    ("floor", "equal-separator",
-     "a floor takes a key that is equal to its bound when it must lie below", LEAF,
-     "            if (order > 0 || (order == 0 && below))\n                return ELOQ_OK;",
-     "            if (order > 0 || (order == 0 && below && region > 0))\n"
-     "                return ELOQ_OK;", (INTERLEAVE, ARRAY, MODEL)),
+    ("floor", "first-key-of-a-page",
+     "a key that is the first of its page is looked for in the page before", REGIONS,
+     "        if (order < 0 || (order == 0 && !below))\n            low = middle + 1;",
+     "        if (order < 0 || (order == 0 && !below && middle > 0))\n            low = middle + 1;",
+     (INTERLEAVE, ARRAY, MODEL)),
     ("TTL step", "a-second-early",
      "cleaning takes what expires within the next second", EXPIRE,
      "    if (expire_at > e->now_ms || e->count == e->limit) {",
