@@ -3,20 +3,18 @@
 
 #include "engine/arguments.h"
 
-static int prepare_key(eloq_store *store, enum request_kind kind, eloq_part part, eloq_slice key,
-                       eloq_op *op)
+static int check_key(eloq_store *store, eloq_part part, eloq_slice key)
 {
     TRY(arguments_part(store, part));
-    TRY(arguments_slice(key, "key"));
-    request_init(op, kind, part)->ask.key = key;
-    return ELOQ_OK;
+    return arguments_slice(key, "key");
 }
 
 static int read_async(eloq_store *store, enum request_kind kind, eloq_part part, eloq_slice key,
                       eloq_op *op)
 {
     TRY(arguments_op(op));
-    TRY(prepare_key(store, kind, part, key, op));
+    TRY(check_key(store, part, key));
+    request_init(op, kind, part)->ask.key = key;
     return store_submit(store, store_shard_of(store, part.partition), op);
 }
 
@@ -25,21 +23,20 @@ static int read_waiting(eloq_store *store, enum request_kind kind, eloq_part par
 {
     if (!ret)
         return error_fail(ELOQ_INVALID, "no record");
+    TRY(check_key(store, part, key));
+    unsigned shard = store_shard_of(store, part.partition);
+    int rc = kind == REQUEST_GET ? store_get_here(store, shard, part, key, ret) : ELOQ_FETCH;
+    if (rc != ELOQ_FETCH)
+        return rc;
     eloq_op op = { .record = *ret };
-    TRY(prepare_key(store, kind, part, key, &op));
-    int rc = store_call(store, store_shard_of(store, part.partition), &op);
+    request_init(&op, kind, part)->ask.key = key;
+    rc = store_call(store, shard, &op);
     *ret = op.record; /* its buffers may have moved, whatever the answer */
     return rc;
 }
 
 int eloq_get(eloq_store *store, eloq_part part, eloq_slice key, eloq_record *ret)
 {
-    if (ret && store && arguments_part(store, part) == ELOQ_OK
-        && arguments_slice(key, "key") == ELOQ_OK) {
-        int rc = store_get_here(store, store_shard_of(store, part.partition), part, key, ret);
-        if (rc != ELOQ_FETCH)
-            return rc;
-    }
     return read_waiting(store, REQUEST_GET, part, key, ret);
 }
 

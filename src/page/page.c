@@ -16,10 +16,10 @@ void page_seal(uint8_t *page, uint32_t page_bytes)
 
 uint64_t page_sum(const uint8_t *page)
 {
-    return get_u64(page);
+    return get_u64(page + PAGE_CHECKSUM_AT);
 }
 
 bool page_verify(const uint8_t *page, uint32_t page_bytes)
 {
-    return get_u64(page + PAGE_CHECKSUM_AT) == page_checksum(page, page_bytes);
+    return page_sum(page) == page_checksum(page, page_bytes);
 }

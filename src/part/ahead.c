@@ -188,9 +188,9 @@ void ahead_fill(struct task *t, struct part *p)
 
     mutex_lock(t, &a->lock);
     uint64_t reserve = reserve_of(p);
-    if (zeros && reserve > 0)
+    if (zeros)
         memset(zeros, 0, p->env->shape.page_bytes);
-    if (rc == 0 && reserve > 0 && can_fill(p) && wants_manifest(p, reserve))
+    if (rc >= 0 && reserve > 0 && can_fill(p) && wants_manifest(p, reserve))
         rc = fill_manifest(t, p, zeros, reserve);
     if (rc >= 0 && reserve > 0 && can_fill(p) && wants_places(p, reserve))
         rc = fill_places(t, p, zeros, reserve);
