@@ -25,7 +25,6 @@ TABLE = "src/part/part_table.c"
 CACHE = "src/part/page_cache.c"
 READ = "src/tree/read.c"
 REGIONS = "src/page/regions.c"
-EXPIRE = "src/tree/expire.c"
 MERGE = "src/tree/apply_leaf.c"
 VALUE = "src/tree/value.h"
 WRITE = "src/engine/run_write.c"
@@ -114,10 +113,6 @@ DEFECTS = [
     ("eviction", "pages-of-a-closed-partition",
      "index pages stay in the cache when their partition is closed", PART,
      "    page_cache_drop_owner(env->cache, p);\n", "", (INTERLEAVE, POWER, ARRAY, MODEL)),
-    ("eviction", "doubt-is-forgotten",
-     "a partition in doubt may be evicted, and the doubt with it", TABLE,
-     "    if (--p->refs > 0 || p->broken || p->unknown)\n        return;",
-     "    if (--p->refs > 0 || p->broken)\n        return;", (POWER, FAULT)),
     ("eviction", "pinned-page",
      "a page that is pinned again stays in the list of those to evict", CACHE,
      "    c->hits++;\n    list_remove(&p->lru);\n    p->pins++;",
@@ -128,19 +123,18 @@ DEFECTS = [
      "        if (r->d.lower.size == 0)\n            return ELOQ_NOT_FOUND;",
      "        if (r->d.lower.size == 0 || below)\n            return ELOQ_NOT_FOUND;",
      (INTERLEAVE, ARRAY, MODEL)),
-    ("floor", "equal-key",
-     "walking a leaf for what has not expired stops before the key itself", READ,
-     "        if (order > 0 || (order == 0 && below))\n            break;",
-     "        if (order >= 0)\n            break;", (INTERLEAVE, ARRAY, MODEL)),
+    ("floor", "key-of-another-pair",
+     "behind an expired pair the answer has the key that was looked at last", READ,
+     "        ret->key = eloq_bytes(keep, c->entry.key.size);\n", "", (INTERLEAVE, ARRAY, MODEL)),
     ("floor", "first-key-of-a-page",
      "a key that is the first of its page is looked for in the page before", REGIONS,
      "        if (order < 0 || (order == 0 && !below))\n            low = middle + 1;",
      "        if (order < 0 || (order == 0 && !below && middle > 0))\n            low = middle + 1;",
      (INTERLEAVE, ARRAY, MODEL)),
     ("TTL step", "a-second-early",
-     "cleaning takes what expires within the next second", EXPIRE,
-     "    if (expire_at > e->now_ms || e->count == e->limit) {",
-     "    if (expire_at > e->now_ms + 1000 || e->count == e->limit) {", (INTERLEAVE, ARRAY, CHURN)),
+     "a batch drops what expires within the next second", MERGE,
+     "expire_at != 0 && expire_at <= a->now_ms;", "expire_at != 0 && expire_at <= a->now_ms + 1000;",
+     (INTERLEAVE, ARRAY, MODEL)),
     ("TTL step", "changed-expiry",
      "the old expiry of a pair whose expiry was put off stays noted", MERGE,
      "        && !(now->exists && now->entry.expire_at == stored->expire_at))",
