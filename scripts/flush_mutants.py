@@ -140,10 +140,10 @@ MUTANTS = [
      "    TRY(make_marker(t, p));\n    TRY(sync_directory(t, p, p->files.dir));",
      "    TRY(make_marker(t, p));"),
     ("found-everything", PREWRITE, "    int rc = flush_found(t, p);", "    int rc = 0;"),
-    ("found-data-files", PREWRITE, "    TRY(sync_data_files(t, p));\n", ""),
-    ("found-manifest", PREWRITE, "    int rc = sync_manifest(t, p);", "    int rc = ELOQ_OK;"),
+    ("found-data-files", PREWRITE, "    int rc = sync_data_files(t, p);\n    p->broken", "    int rc = ELOQ_OK;\n    p->broken"),
+    ("found-manifest", PREWRITE, "    rc = sync_manifest(t, p);\n", "    rc = ELOQ_OK;\n"),
     ("found-manifest-content", PREWRITE,
-     "    int rc = io_sync(t, io, p->manifest_fd);", "    int rc = 0;"),
+     "    int rc = io_sync(t, io, p->manifest_fd);\n    if (rc == 0)", "    int rc = 0;\n    if (rc == 0)"),
     ("found-manifest-tail", PREWRITE,
      "    if ((uint64_t)size != p->manifest_end) {\n"
      "        int rc = io_truncate(t, io, p->manifest_fd, p->manifest_end);",
@@ -188,9 +188,12 @@ MUTANTS = [
      "        struct file_page end = file_page(p->falloc.next - 1);\n"
      "        if (pagefiles_offset(&p->files, end) > 0)\n"
      "            (void)pagefiles_cut(t, &p->files, pagefiles_file_id(&p->files, end),", AHEAD),
-    ("failed-flush-of-found", PREWRITE,
-     "     * was loaded is not to be built upon. */\n    p->broken |= is_lost(rc);",
-     "     * was loaded is not to be built upon. */", FLUSH),
+    ("failed-flush-of-found-pages", PREWRITE,
+     "    int rc = sync_data_files(t, p);\n    p->broken |= is_lost(rc);",
+     "    int rc = sync_data_files(t, p);", FLUSH + POWER),
+    ("failed-flush-of-found-manifest", PREWRITE,
+     "    rc = fail(t, p, \"fdatasync\", rc, path);\n    p->broken |= is_lost(rc);",
+     "    rc = fail(t, p, \"fdatasync\", rc, path);", FLUSH + POWER),
     # ---- after a failure nobody knows what is on disk
     ("unknown-after-append", LOG,
      "p->unknown = true; /* from here on", "p->unknown = false; /* from here on"),

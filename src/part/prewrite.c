@@ -148,14 +148,23 @@ static int sync_manifest(struct task *t, struct part *p)
     if (p->found_at > 0)
         TRY(rewrite_last_record(t, p, path));
     int rc = io_sync(t, io, p->manifest_fd);
-    return rc < 0 ? fail(t, p, "fdatasync", rc, path) : ELOQ_OK;
+    if (rc == 0)
+        return ELOQ_OK;
+    rc = fail(t, p, "fdatasync", rc, path);
+    p->broken |= is_lost(rc);
+    return rc;
 }
 
+/* After a failed flush the system may hold pages for clean that never reached the disk: what was
+ * loaded is not to be built upon. A write that fails leaves what was there: it may be tried again.
+ */
 static int flush_found(struct task *t, struct part *p)
 {
     TRY(last_commit_rewrite(t, p));
-    TRY(sync_data_files(t, p));
-    int rc = sync_manifest(t, p);
+    int rc = sync_data_files(t, p);
+    p->broken |= is_lost(rc);
+    TRY(rc);
+    rc = sync_manifest(t, p);
     manifest_log_rest(p);
     TRY(rc);
     TRY(sync_directory(t, p, p->files.dir));
@@ -245,9 +254,7 @@ int prewrite(struct task *t, struct part *p)
     if (!p->found_unsynced)
         return ELOQ_OK;
     int rc = flush_found(t, p);
-    /* After a failed flush the system may hold pages for clean that never reached the disk: what
-     * was loaded is not to be built upon. */
-    p->broken |= is_lost(rc);
+    p->broken |= rc == ELOQ_CORRUPTED; /* it is not what was loaded */
     if (rc == ELOQ_OK)
         remove_orphans(t, p);
     return rc;

@@ -214,6 +214,8 @@ static void step(struct life *l)
 
     /* Expiries are at whole seconds, steps half a second away from them. */
     sim_clock_set_wall(&l->clock, l->now_us);
+    if (life_below(l, 4) == 0) /* before what has expired is cleaned away */
+        life_points(l, p);
     life_write(l, p);
     if (life_below(l, 2))
         life_points(l, p);

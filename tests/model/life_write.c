@@ -12,11 +12,12 @@ struct change {
     uint64_t timestamp, expire_at;
 };
 
-/* Keys whose pairs may expire soon; those have no timestamps of their own: whether an older one is
- * refused depends on whether the pair has been cleaned. */
+/* Keys whose pairs may expire soon, one here and there and all of some stretches; those have no
+ * timestamps of their own: whether an older one is refused depends on whether the pair has been
+ * cleaned. */
 static bool may_expire(unsigned key)
 {
-    return key % 8 == 7;
+    return key % 8 == 7 || key / 512 % 4 == 2;
 }
 
 static uint32_t value_size(struct life *l)
@@ -41,13 +42,16 @@ static uint32_t value_size(struct life *l)
     }
 }
 
-static void choose_times(struct life *l, struct change *c, eloq_entry *e)
+/* `together`: all that may expire do, at the same time; whole pages of them are hidden then. */
+static void choose_times(struct life *l, struct change *c, eloq_entry *e, bool together)
 {
     uint64_t second_ms = (l->now_us / 1000000 * 1000);
 
     c->is_now = true;
     if (may_expire(c->key)) {
-        if (life_below(l, 3) == 0)
+        if (together)
+            c->expire_at = second_ms + 2000;
+        else if (life_below(l, 3) == 0)
             c->expire_at = second_ms + 1000 * life_below(l, 8); /* 0: over already */
     } else {
         static const uint64_t expiries[] = { 1, 999, 4102444800000, UINT64_MAX, UINT64_MAX - 1 };
@@ -73,6 +77,7 @@ static unsigned choose_batch(struct life *l, struct change *changes, eloq_entry 
     unsigned at = (unsigned)life_below(l, l->keys);
     unsigned stride = life_below(l, 3) ? 1 : 1 + (unsigned)life_below(l, 7);
     bool in_order = life_below(l, 2), deletes = life_below(l, 12) == 0;
+    bool together = in_order && life_below(l, 2);
     size_t used = 0;
 
     l->stamp++;
@@ -94,7 +99,7 @@ static unsigned choose_batch(struct life *l, struct change *changes, eloq_entry 
             entries[n].value = eloq_bytes(bytes + used, c->size);
             used += c->size;
         }
-        choose_times(l, c, &entries[n]);
+        choose_times(l, c, &entries[n], together);
         if (c->value == 0)
             c->expire_at = entries[n].expire_at = 0;
         n++;

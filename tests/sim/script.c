@@ -101,6 +101,7 @@ void script_make(struct script *s, uint64_t seed)
     s->has_two_paths = seed % 5 == 0;
     s->is_ahead = seed / 8 % 2 == 1;
     s->is_one_flush = seed / 16 % 2 == 1;
+    s->is_evicted = seed % 7 == 3;
     s->expires = seed % 3 == 2;
     s->parts = seed / 4 % 3 == 1 ? 2 : 1;
     s->compacts = seed % 3 != 1;
@@ -108,6 +109,7 @@ void script_make(struct script *s, uint64_t seed)
     s->batches = (unsigned)limited(s->is_large ? 7 : 5, sim_args.batches);
     if (sim_args.plain) {
         s->has_two_paths = s->is_ahead = s->is_one_flush = s->expires = s->compacts = false;
+        s->is_evicted = false;
         s->parts = 1;
     }
     for (unsigned k = 1; k < SCRIPT_STATES; k++)
@@ -158,6 +160,8 @@ int script_open(struct run *run)
     options.host_driven = 1;
     options.manifest_limit = s->manifest_limit;
     options.num_retained_archives = run->retained_archives;
+    if (s->is_evicted)
+        options.root_meta_cache_size = 1;
     if (run->fd_limit)
         options.fd_limit = run->fd_limit;
     options.archive_interval_secs = ELOQ_ZERO;

@@ -27,7 +27,8 @@ struct script {
     bool expires;   /* from some batch on half of what can expire has, and is cleaned away */
     unsigned parts; /* each on a shard of its own */
     bool is_one_flush;
-    bool is_ahead; /* files are written ahead from the first commits on */
+    bool is_evicted; /* a partition stays loaded only while it is used */
+    bool is_ahead;   /* files are written ahead from the first commits on */
     uint32_t shift, manifest_limit;
     unsigned batches;
     struct model states[SCRIPT_STATES];

@@ -99,11 +99,11 @@ static void print_script(uint64_t seed)
     struct script s;
 
     script_make(&s, seed);
-    fprintf(stderr, "shrunk to: %s, files of %u pages, %u partitions, %s%s%s%s%s\n",
+    fprintf(stderr, "shrunk to: %s, files of %u pages, %u partitions, %s%s%s%s%s%s\n",
             s.append ? "append" : "in place", 1U << s.shift, s.parts,
             s.has_two_paths ? "two paths" : "one path", s.expires ? ", cleaned" : "",
             s.append && s.compacts ? ", compacted" : "", s.is_ahead ? ", written ahead" : "",
-            s.is_one_flush ? ", one flush" : "");
+            s.is_one_flush ? ", one flush" : "", s.is_evicted ? ", evicted" : "");
     for (unsigned k = 1; k <= s.batches; k++)
         print_batch(&s.states[k - 1], &s.states[k], k);
     script_free(&s);
