@@ -2,11 +2,12 @@
  *
  *     cut_test [--seed N] [--cases N] [--store K --case N]
  *
- * Each store of sim/exhibit.h, each of its files: the record of the options, manifests and archives
- * at every length, data files at every 512 bytes and some between; longer, by zeros and by noise;
- * missing; in the place of each other one. Then everything is read, live and from archives, checked
- * and written to. A cut manifest is its whole records or an error; what lay in a missing part
- * fails, with file and place, and nothing else does; nothing reads as empty; nothing is removed.
+ * Each store of damage/exhibit.h, each of its files: the record of the options, manifests and
+ * archives at every length, data files at every 512 bytes and some between; longer, by zeros and by
+ * noise; missing; in the place of each other one. Then everything is read, live and from archives,
+ * checked and written to. A cut manifest is its whole records or an error; what lay in a missing
+ * part fails, with file and place, and nothing else does; nothing reads as empty; nothing is
+ * removed.
  *
  * --cases: of the lengths only so many, as near as it can. */
 #include <stdio.h>
@@ -380,10 +381,7 @@ static bool look_written(struct look *l, struct change *c)
     uint64_t unlinks = sim_disk_count(l->disk, SIM_KIND(IO_UNLINK));
     eloq_store *db;
 
-    for (size_t i = 0; i < c->live.model->count; i++) {
-        const struct model_pair *p = &c->live.model->pairs[i];
-        model_put(&m, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
-    }
+    model_copy(&m, c->live.model);
     if (exhibit_open(x, l->disk, 0, &db) != ELOQ_OK)
         return look_wrong(l, "does not open to be written", "%s", eloq_errmsg());
     bool ok = write_to(l, c, db, &m);

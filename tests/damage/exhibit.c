@@ -148,14 +148,6 @@ static void put_range(struct batch *b, unsigned from, unsigned to, unsigned step
             expiring > 0 && i % expiring != 0);
 }
 
-static void copy_model(struct model *to, const struct model *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        const struct model_pair *p = &from->pairs[i];
-        model_put(to, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
-    }
-}
-
 static void begin(struct batch *b)
 {
     struct exhibit *x = b->x;
@@ -165,7 +157,7 @@ static void begin(struct batch *b)
     b->count = 0;
     b->turn = x->commits;
     if (x->commits > 0)
-        copy_model(b->state, &x->states[x->commits - 1]);
+        model_copy(b->state, &x->states[x->commits - 1]);
 }
 
 static void keep(struct batch *b)

@@ -239,14 +239,6 @@ static int overwrite(eloq_store *db, eloq_part part, struct model *m, size_t key
     return rc;
 }
 
-static void copy_model(struct model *to, const struct model *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        const struct model_pair *p = &from->pairs[i];
-        model_put(to, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
-    }
-}
-
 /* Where reads do not fail, writes do not; where they do, only an overflow value can be replaced. */
 static bool write_to(struct look *l, struct flip *f, struct model *m, eloq_store *db)
 {
@@ -278,7 +270,7 @@ static bool look_written(struct look *l, struct flip *f)
     struct model m = { 0 };
     eloq_store *db;
 
-    copy_model(&m, f->loses_last ? f->before : exhibit_now(x));
+    model_copy(&m, f->loses_last ? f->before : exhibit_now(x));
     l->failed = 0;
     if (exhibit_open(x, l->disk, 0, &db) != ELOQ_OK)
         return look_wrong(l, "does not open to be written", "%s", eloq_errmsg());

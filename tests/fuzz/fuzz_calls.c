@@ -286,16 +286,6 @@ static void call_drop(struct life *l)
     forget_archives(l);
 }
 
-static void copy_model(const struct life *l, const struct model *from, struct model *to)
-{
-    *to = (struct model){ 0 };
-    for (size_t i = 0; i < from->count; i++) {
-        const struct model_pair *p = &from->pairs[i];
-        model_put(to, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
-    }
-    PROMISE(to->count == from->count && l->disk);
-}
-
 static void call_archive(struct life *l)
 {
     if (l->archive_count == ARCHIVES_MAX)
@@ -318,7 +308,7 @@ static void call_archive(struct life *l)
         return;
     struct archive *a = &l->archives[l->archive_count++];
     a->timestamp = timestamp;
-    copy_model(l, &l->model, &a->state);
+    model_copy(&a->state, &l->model);
 }
 
 static void call_restore(struct life *l)
@@ -333,7 +323,7 @@ static void call_restore(struct life *l)
     sim_clock_advance(&l->clock, 1000000); /* the state before gets a name of its own */
     PROMISE(eloq_restore(l->db, part, l->archives[which].timestamp) == ELOQ_OK);
     model_free(&l->model);
-    copy_model(l, &l->archives[which].state, &l->model);
+    model_copy(&l->model, &l->archives[which].state);
     compare_all(l);
 }
 

@@ -25,6 +25,14 @@ void model_free(struct model *m)
     *m = (struct model){ 0 };
 }
 
+void model_copy(struct model *to, const struct model *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct model_pair *p = &from->pairs[i];
+        model_put(to, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
+    }
+}
+
 int model_compare(const void *a, size_t a_size, const void *b, size_t b_size)
 {
     size_t n = a_size < b_size ? a_size : b_size;

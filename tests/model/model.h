@@ -21,6 +21,8 @@ struct model {
 };
 
 void model_free(struct model *m);
+/* `to` is empty before. */
+void model_copy(struct model *to, const struct model *from);
 int model_compare(const void *a, size_t a_size, const void *b, size_t b_size);
 /* The first pair with key >= `key`. */
 size_t model_lower(const struct model *m, const void *key, size_t size);

@@ -142,17 +142,9 @@ static int take(struct run *run, const struct truth *before, const struct step *
 
 /* ---- what must hold ---- */
 
-static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
-{
-    (void)user;
-    (void)p;
-    if (finding->severity == ELOQ_DAMAGE)
-        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
-}
-
 static void must_check(struct run *run)
 {
-    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) < 0)
+    if (eloq_check(run->db, script_part, script_tell_damage, NULL, NULL) < 0)
         fail("check");
 }
 
@@ -176,8 +168,7 @@ static void recover(struct run *run, const struct truth *a, const struct truth *
     unsigned at = a->state;
 
     run->retained_archives = 0; /* restores make more of them */
-    if (script_open(run) < 0)
-        fail("does not open");
+    script_must_open(run);
     must_check(run);
     if (script_holds(run, at) != 0 && script_holds(run, at = b->state) != 0)
         fail("neither the acknowledged state nor the one under way");
@@ -187,24 +178,19 @@ static void recover(struct run *run, const struct truth *a, const struct truth *
         if (!find(a, b->kept[i].timestamp))
             must_restore(run, b->kept[i].timestamp, a, b);
     must_check(run);
-    if (!script_close(run))
-        fail("closed, and memory is left");
+    script_must_close(run);
     if (script_open(run) < 0)
         fail("does not open again");
     must_check(run);
-    if (!script_close(run))
-        fail("closed, and memory is left");
+    script_must_close(run);
     ++*counted;
 }
 
 static void cut(const struct run *run, struct rand *r, enum sim_cut how, const struct truth *a,
                 const struct truth *b)
 {
-    struct run copy = *run;
+    struct run copy = script_copy(run);
 
-    copy.db = NULL;
-    copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, sim_args.trace);
     if (sim_args.trace)
         fprintf(stderr, "-- cut %d\n", (int)how);
     sim_disk_power_cut(copy.disk, r, how);
@@ -246,23 +232,19 @@ static void row_copied(const struct run *run, struct rand *r, const struct truth
                        const struct truth *next)
 {
     static const struct step step = { ARCHIVE, 400 };
-    struct run copy = *run;
+    struct run copy = script_copy(run);
     struct truth now = *done, then;
 
     where = "copied, not flushed, archived, power cut";
-    copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, sim_args.trace);
     sim_disk_kill(copy.disk);
     sim_disk_unsync(copy.disk, SCRIPT_PATH, run->script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
-    if (script_open(&copy) < 0)
-        fail("does not open");
+    script_must_open(&copy);
     if (script_holds(&copy, now.state) != 0)
         now = *next;
     then = after(run->script, &now, &step);
     if (take(&copy, &now, &step) != ELOQ_OK)
         fail("is not archived");
-    if (!script_close(&copy))
-        fail("closed, and memory is left");
+    script_must_close(&copy);
     if (then.count > 0) { /* of nothing there is no archive, and nothing is promised */
         cut(&copy, r, SIM_CUT_LOSE_ALL, &then, &then);
         cut(&copy, r, (enum sim_cut)rand_below(r, SIM_CUTS), &then, &then);
@@ -282,8 +264,7 @@ static void row_stopped(const struct script *script, uint64_t n)
     sim_disk_stop_after(run.disk, n);
     if (script_open(&run) == ELOQ_OK)
         walk(&run, 0, &done, &next);
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     for (enum sim_cut how = 0; how < SIM_CUTS; how++)
         cut(&run, &r, how, &done, &next);
     /* Of older archives, which were copied with it, nobody promises anything. */
@@ -329,8 +310,7 @@ static void row_failing(const struct script *script, uint64_t n)
     }
     if (rc == ELOQ_OK && i < STEPS)
         fail("a step fails for ever");
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     for (enum sim_cut how = 0; how < 2; how++)
         cut(&run, &r, how, &done, &done);
     sim_disk_free(run.disk);
@@ -342,13 +322,11 @@ static uint64_t count_operations(const struct script *script)
     struct truth done = { 0 }, next = { 0 };
 
     where = "nothing happens";
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     if (walk(&run, 0, &done, &next) != STEPS)
         fail("a step fails");
     must_check(&run);
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     uint64_t n = sim_disk_mutations(run.disk);
     cut(&run, &(struct rand){ { 1, 2, 3, 4 } }, SIM_CUT_LOSE_ALL, &done, &done);
     sim_disk_free(run.disk);
@@ -385,7 +363,7 @@ int main(int argc, char **argv)
     sim_args.scripts = 6;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     printf("%llu power cuts after a failure\n", (unsigned long long)failing);

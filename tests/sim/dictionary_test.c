@@ -53,15 +53,6 @@ static void add_text(struct model *m, struct rand *r, unsigned number, size_t si
     model_put(m, key, 7, value, size, SCRIPT_WALL_US, 0, 0);
 }
 
-static void copy_state(struct script *s, unsigned from, unsigned to)
-{
-    for (size_t i = 0; i < s->states[from].count; i++) {
-        const struct model_pair *p = &s->states[from].pairs[i];
-        model_put(&s->states[to], p->key, p->key_size, p->value, p->value_size, p->timestamp,
-                  p->expire_at, 0);
-    }
-}
-
 static void make_script(struct script *s, bool append)
 {
     struct rand r;
@@ -75,32 +66,12 @@ static void make_script(struct script *s, bool append)
     s->parts = 1;
     for (unsigned i = 0; i < 20; i++)
         add_text(&s->states[1], &r, 5000 + i, 300);
-    copy_state(s, 1, 2);
+    model_copy(&s->states[2], &s->states[1]);
     for (unsigned i = 0; i < PAIRS; i++)
         add_text(&s->states[2], &r, i, VALUE_BYTES);
-    copy_state(s, 2, 3);
+    model_copy(&s->states[3], &s->states[2]);
     for (unsigned i = 0; i < 30; i++)
         add_text(&s->states[3], &r, i * 10, 500);
-}
-
-static void on_finding(void *user, eloq_part part, const eloq_finding *finding)
-{
-    (void)user;
-    (void)part;
-    if (finding->severity == ELOQ_DAMAGE)
-        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
-}
-
-static void must_open(struct run *run)
-{
-    if (script_open(run) < 0)
-        fail("does not open");
-}
-
-static void must_close(struct run *run)
-{
-    if (!script_close(run))
-        fail("closed, and memory is left");
 }
 
 static void must_write(struct run *run, unsigned from, unsigned to)
@@ -112,7 +83,7 @@ static void must_write(struct run *run, unsigned from, unsigned to)
 /* Which of the two states it is; every value is read. */
 static unsigned find_state(struct run *run)
 {
-    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) != ELOQ_OK)
+    if (eloq_check(run->db, script_part, script_tell_damage, NULL, NULL) != ELOQ_OK)
         fail("check");
     for (unsigned k = 1; k <= 2; k++)
         if (script_holds(run, k) == 0)
@@ -129,33 +100,24 @@ static uint64_t dictionaries_made(struct run *run)
     return made;
 }
 
-static struct run copy_run(const struct run *run)
-{
-    struct run copy = *run;
-
-    copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, sim_args.trace);
-    return copy;
-}
-
 static void cut(const struct run *run, struct rand *r, enum sim_cut how, bool acknowledged)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
     struct script plain = *run->script;
 
     sim_disk_power_cut(copy.disk, r, how);
     plain.compresses = how % 2; /* reading does not depend on it */
     copy.script = &plain;
-    must_open(&copy);
+    script_must_open(&copy);
     unsigned at = find_state(&copy);
     if (acknowledged && at != 2)
         fail("an acknowledged batch is gone");
     must_write(&copy, at, 3);
-    must_close(&copy);
-    must_open(&copy);
+    script_must_close(&copy);
+    script_must_open(&copy);
     if (script_holds(&copy, 3) != 0)
         fail("the batch after the cut is gone");
-    must_close(&copy);
+    script_must_close(&copy);
     sim_disk_free(copy.disk);
     tried++;
 }
@@ -163,19 +125,19 @@ static void cut(const struct run *run, struct rand *r, enum sim_cut how, bool ac
 /* False when the second batch needs no n-th operation. */
 static bool try_cut(const struct run *base, uint64_t n)
 {
-    struct run run = copy_run(base);
+    struct run run = script_copy(base);
     struct rand r;
 
     where = "cut";
     where_n = n;
     rand_seed(&r, seed * 1000 + n);
-    must_open(&run);
+    script_must_open(&run);
     sim_disk_stop_after(run.disk, n);
     bool acknowledged = script_write(&run, 1, 2) == ELOQ_OK;
     bool is_over = !sim_disk_stopped(run.disk);
     if (acknowledged && dictionaries_made(&run) != 1)
         fail("no dictionary was made");
-    must_close(&run);
+    script_must_close(&run);
     for (enum sim_cut how = 0; how < SIM_CUTS; how++)
         cut(&run, &r, how, acknowledged);
     sim_disk_free(run.disk);
@@ -185,13 +147,13 @@ static bool try_cut(const struct run *base, uint64_t n)
 /* The n-th operation fails. */
 static bool try_failure(const struct run *base, uint64_t n)
 {
-    struct run run = copy_run(base);
+    struct run run = script_copy(base);
     struct rand r;
 
     where = "failed";
     where_n = n;
     rand_seed(&r, seed * 1000 + n);
-    must_open(&run);
+    script_must_open(&run);
     struct sim_fault fault = { .kinds = SIM_MUTATIONS, .nth = n + 1, .sys_errno = EIO };
     sim_disk_fail(run.disk, &fault);
     int rc = script_write(&run, 1, 2);
@@ -201,8 +163,8 @@ static bool try_failure(const struct run *base, uint64_t n)
         if (script_holds(&run, 1) != 0)
             fail("it is not what was acknowledged");
         if (script_write(&run, 1, 2) != ELOQ_OK) { /* refused, until it is reopened */
-            must_close(&run);
-            must_open(&run);
+            script_must_close(&run);
+            script_must_open(&run);
             if (find_state(&run) == 1)
                 must_write(&run, 1, 2);
         } else if (dictionaries_made(&run) != 1) {
@@ -212,12 +174,12 @@ static bool try_failure(const struct run *base, uint64_t n)
     if (find_state(&run) != 2)
         fail("the second batch is not there");
     must_write(&run, 2, 3);
-    must_close(&run);
+    script_must_close(&run);
     sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
-    must_open(&run);
+    script_must_open(&run);
     if (script_holds(&run, 3) != 0)
         fail("what was acknowledged is gone");
-    must_close(&run);
+    script_must_close(&run);
     sim_disk_free(run.disk);
     return has_struck;
 }
@@ -231,9 +193,9 @@ static void run_mode(bool append)
     mode = append ? "append" : "in place";
     make_script(&script, append);
     script_start(&run, &script, sim_disk_new(&sim_mem));
-    must_open(&run);
+    script_must_open(&run);
     must_write(&run, 0, 1);
-    must_close(&run);
+    script_must_close(&run);
     while (try_cut(&run, n))
         n++;
     while (try_failure(&run, m))
@@ -246,7 +208,7 @@ int main(int argc, char **argv)
 {
     sim_args_parse(argc, argv, NULL, 0);
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     while (sim_args_next(tried, &seed)) {
         run_mode(false);
         run_mode(true);

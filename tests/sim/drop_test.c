@@ -43,26 +43,6 @@ __attribute__((noreturn)) static void fail(const char *what)
     exit(1);
 }
 
-static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
-{
-    (void)user;
-    (void)p;
-    if (finding->severity == ELOQ_DAMAGE)
-        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
-}
-
-static void must_open(struct run *run)
-{
-    if (script_open(run) < 0)
-        fail("does not open");
-}
-
-static void must_close(struct run *run)
-{
-    if (!script_close(run))
-        fail("closed, and memory is left");
-}
-
 /* Where a drop begins. */
 struct start {
     unsigned state;   /* acknowledged; 0: the first batch is killed */
@@ -80,10 +60,10 @@ static void begin(struct run *run, const struct script *script, const struct sta
         sim_disk_stop_after(run->disk, start->killed_at);
         if (script_open(run) == ELOQ_OK)
             (void)script_write(run, 0, 1);
-        must_close(run);
+        script_must_close(run);
         sim_disk_kill(run->disk);
     }
-    must_open(run);
+    script_must_open(run);
     for (unsigned k = 0; k < start->state; k++)
         if (script_write(run, k, k + 1) != ELOQ_OK)
             fail("is not written");
@@ -105,8 +85,8 @@ static void recover(struct run *run, uint32_t allowed)
 {
     unsigned at = 0;
 
-    must_open(run);
-    int rc = eloq_check(run->db, script_part, on_finding, NULL, NULL);
+    script_must_open(run);
+    int rc = eloq_check(run->db, script_part, script_tell_damage, NULL, NULL);
     if (rc < 0 && rc != ELOQ_NOT_FOUND)
         fail("check");
     while (at < SCRIPT_STATES && (!(allowed & BIT(at)) || script_holds(run, at) != 0))
@@ -115,27 +95,17 @@ static void recover(struct run *run, uint32_t allowed)
         fail("neither what it was nor empty");
     if (script_write(run, at, at + 1) != ELOQ_OK)
         fail("takes no batch");
-    must_close(run);
-    must_open(run);
+    script_must_close(run);
+    script_must_open(run);
     if (script_holds(run, at + 1) != 0)
         fail("the batch after recovery is gone");
-    must_close(run);
+    script_must_close(run);
     tried++;
-}
-
-static struct run copy_run(const struct run *run)
-{
-    struct run copy = *run;
-
-    copy.db = NULL;
-    copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, sim_args.trace);
-    return copy;
 }
 
 static void cut(const struct run *run, struct rand *r, enum sim_cut how, uint32_t allowed)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
 
     sim_disk_power_cut(copy.disk, r, how);
     recover(&copy, allowed);
@@ -145,7 +115,7 @@ static void cut(const struct run *run, struct rand *r, enum sim_cut how, uint32_
 static void killed(const struct run *run, const struct start *start, struct rand *r,
                    uint32_t allowed)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
 
     where = "killed, dropped again, power cut";
     sim_disk_kill(copy.disk);
@@ -153,7 +123,7 @@ static void killed(const struct run *run, const struct start *start, struct rand
     bool is_gone = script_open(&copy) == ELOQ_OK && drop(&copy, start) == ELOQ_OK;
     if (!is_gone && !sim_disk_stopped(copy.disk))
         fail("is not dropped");
-    must_close(&copy);
+    script_must_close(&copy);
     for (int i = 0; i < 2; i++)
         cut(&copy, r, i ? SIM_CUT_LOSE_ALL : SIM_CUT_NAMES, is_gone ? BIT(start->after) : allowed);
     sim_disk_free(copy.disk);
@@ -193,7 +163,7 @@ static bool failing(const struct script *script, const struct start *start, uint
     if (k == SCRIPT_STATES)
         fail("after a failure it is neither what it was nor empty");
     allowed = script_write(&run, k, k + 1) == ELOQ_OK ? BIT(k + 1) : allowed | BIT(k + 1);
-    must_close(&run);
+    script_must_close(&run);
     cut(&run, &r, SIM_CUT_LOSE_ALL, allowed);
     cut(&run, &r, SIM_CUT_NAMES, allowed);
     sim_disk_free(run.disk);
@@ -222,7 +192,7 @@ static void failing_stopped(const struct script *script, const struct start *sta
         sim_disk_stop_after(run.disk, stop);
         if (drop(&run, start) == ELOQ_OK)
             allowed = BIT(start->after);
-        must_close(&run);
+        script_must_close(&run);
         cut(&run, &r, SIM_CUT_LOSE_ALL, allowed);
         cut(&run, &r, SIM_CUT_KEEP_ALL, allowed);
         sim_disk_free(run.disk);
@@ -242,7 +212,7 @@ static bool stop_at(const struct script *script, const struct start *start, uint
     sim_disk_stop_after(run.disk, n);
     uint32_t allowed = drop(&run, start) == ELOQ_OK ? BIT(start->after) : may_hold(start);
     bool is_done = !sim_disk_stopped(run.disk);
-    must_close(&run);
+    script_must_close(&run);
     for (int i = 0; i < CUTS; i++)
         cut(&run, &r, i < SIM_CUTS ? (enum sim_cut)i : SIM_CUT_NAMES, allowed);
     killed(&run, start, &r, allowed);
@@ -259,11 +229,7 @@ static void make_tail(struct script *script)
     char key[16];
 
     model_free(without);
-    for (size_t i = 0; i < with->count; i++) {
-        const struct model_pair *p = &with->pairs[i];
-        model_put(without, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at,
-                  0);
-    }
+    model_copy(without, with);
     for (unsigned i = 0; i < TAIL_VALUES; i++) {
         snprintf(key, sizeof(key), "zz%03u", i);
         model_put(with, key, 5, value, sizeof(value), SCRIPT_WALL_US, 0, 0);
@@ -316,7 +282,7 @@ int main(int argc, char **argv)
     sim_args.scripts = 24;
     sim_args_parse(argc, argv, more, 1);
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     while (sim_args_next(tried, &seed))
         run_script(seed);
     sim_args_row(1, tried, 0, NULL);

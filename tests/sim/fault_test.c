@@ -96,14 +96,6 @@ static void on_alarm(int signal)
     fail("hangs");
 }
 
-static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
-{
-    (void)user;
-    (void)p;
-    if (finding->severity == ELOQ_DAMAGE)
-        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
-}
-
 /* ---- what a failure must look like ---- */
 
 /* The words and data of the failure that just came back: of the injected one. */
@@ -149,18 +141,6 @@ struct life {
     bool healed;
 };
 
-static void must_close(struct run *run)
-{
-    if (!script_close(run))
-        fail("closed, and memory is left");
-}
-
-static void must_open(struct run *run)
-{
-    if (script_open(run) < 0)
-        fail("does not open");
-}
-
 /* The fault is over when it struck once, or when it is taken away. */
 static void heal(struct life *life)
 {
@@ -186,13 +166,13 @@ static bool open_somehow(struct life *life)
     if (sim_disk_lost_names(life->run.disk))
         return false;
     where = "open again";
-    must_open(&life->run);
+    script_must_open(&life->run);
     return true;
 }
 
 static unsigned find_state(struct life *life)
 {
-    if (eloq_check(life->run.db, script_part, on_finding, NULL, NULL) < 0)
+    if (eloq_check(life->run.db, script_part, script_tell_damage, NULL, NULL) < 0)
         fail("check");
     for (unsigned k = life->acknowledged; k <= life->last; k++)
         if (script_holds(&life->run, k) == 0)
@@ -206,8 +186,8 @@ static unsigned find_state(struct life *life)
 
 static void reopen(struct life *life)
 {
-    must_close(&life->run);
-    must_open(&life->run);
+    script_must_close(&life->run);
+    script_must_open(&life->run);
     life->acknowledged = life->last = find_state(life);
 }
 
@@ -256,22 +236,22 @@ static void check_durable(struct life *life, bool can_reopen)
 
     if (can_reopen) {
         where = "reopened";
-        must_open(&life->run);
+        script_must_open(&life->run);
         life->acknowledged = find_state(life);
         next = life->last = life->acknowledged + 1;
         if (script_write(&life->run, life->acknowledged, next) < 0)
             fail("takes no batch");
         life->acknowledged = next;
-        must_close(&life->run);
+        script_must_close(&life->run);
     }
     where = "power cut";
     rand_seed(&r, where_nth);
     sim_disk_power_cut(life->run.disk, &r, SIM_CUT_LOSE_ALL);
-    must_open(&life->run);
+    script_must_open(&life->run);
     life->acknowledged = find_state(life);
     if (script_write(&life->run, life->acknowledged, life->acknowledged + 1) < 0)
         fail("takes no batch");
-    must_close(&life->run);
+    script_must_close(&life->run);
 }
 
 static bool go_through(struct life *life, unsigned batches)
@@ -314,7 +294,7 @@ static bool one_case(const struct script *script, uint64_t nth)
     bool can_reopen = go_through(&life, script->batches);
     bool reached = sim_disk_struck(life.run.disk) > 0;
     where = "close";
-    must_close(&life.run);
+    script_must_close(&life.run);
     sim_disk_heal(life.run.disk);
     can_reopen = can_reopen && !sim_disk_lost_names(life.run.disk);
     check_durable(&life, can_reopen);
@@ -394,11 +374,11 @@ static void failing_reads(const struct script *script, unsigned k)
     bool reached = true;
 
     script_start(&run, script, disk);
-    must_open(&run);
+    script_must_open(&run);
     for (unsigned i = 0; i < k; i++)
         if (script_write(&run, i, i + 1) < 0)
             fail("takes no batch");
-    must_close(&run);
+    script_must_close(&run);
     struct sim_clock clock = run.clock; /* it does not go back */
     for (uint64_t nth = 1; reached; nth++) {
         for (int how = 0; how < 3; how++) {
@@ -406,7 +386,7 @@ static void failing_reads(const struct script *script, unsigned k)
             alarm(SECONDS);
             script_start(&run, script, sim_disk_copy(disk));
             run.clock = clock;
-            must_open(&run);
+            script_must_open(&run);
             sim_disk_print(run.disk, sim_args.trace);
             sim_disk_fail(run.disk, &(struct sim_fault){ .kinds = variant->kinds,
                                                          .nth = nth,
@@ -432,9 +412,9 @@ static void failing_reads(const struct script *script, unsigned k)
             where = "scan again";
             if (script_holds(&run, k) != 0)
                 fail("a scan after a failed one is wrong");
-            if (eloq_check(run.db, script_part, on_finding, NULL, NULL) != ELOQ_OK)
+            if (eloq_check(run.db, script_part, script_tell_damage, NULL, NULL) != ELOQ_OK)
                 fail("check");
-            must_close(&run);
+            script_must_close(&run);
             sim_disk_free(run.disk);
             tried++;
             struck += failed > 0;
@@ -475,7 +455,7 @@ int main(int argc, char **argv)
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     printf("%llu failures answered\n", (unsigned long long)struck);

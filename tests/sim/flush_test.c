@@ -1,7 +1,7 @@
 /* tests/sim/flush_test.c -- flushes that fail, or lose, in ways of their own: what power_test
  * leaves out.
  *
- *     flush_test [--seed N] [--scripts N | --cases N] [--script N] [--verbose] [--trace]
+ *     flush_test [--seed N] [--scripts N | --cases N] [--script N] [--trace]
  *
  * Of each script (sim/script.h), the power being cut at the end; what was acknowledged must hold:
  *
@@ -79,12 +79,16 @@ static unsigned write_all(struct run *run, unsigned from, unsigned to, int tries
     return done;
 }
 
-static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
+/* Which of the states [from, to] it holds. */
+static unsigned find_state(struct run *run, unsigned from, unsigned to)
 {
-    (void)user;
-    (void)p;
-    if (finding->severity == ELOQ_DAMAGE)
-        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
+    unsigned k = from;
+
+    while (k <= to && script_holds(run, k) != 0)
+        k++;
+    if (k > to)
+        fail("neither the acknowledged state nor one under way");
+    return k;
 }
 
 /* The power goes: the acknowledged state is there, or a later one that was tried. */
@@ -92,26 +96,20 @@ static void cut(struct run *run, unsigned acknowledged, unsigned last)
 {
     struct rand r;
 
-    if (!script_close(run))
-        fail("closed, and memory is left");
+    script_must_close(run);
     rand_seed(&r, run->script->seed + where_nth);
     sim_disk_heal(run->disk);
     sim_disk_power_cut(run->disk, &r, SIM_CUT_LOSE_ALL);
-    if (script_open(run) < 0)
-        fail("does not open");
-    if (eloq_check(run->db, script_part, on_finding, NULL, NULL) < 0)
+    script_must_open(run);
+    if (eloq_check(run->db, script_part, script_tell_damage, NULL, NULL) < 0)
         fail("check");
-    unsigned k = acknowledged;
-    while (k <= last && script_holds(run, k) != 0)
-        k++;
-    if (k > last)
-        fail("neither the acknowledged state nor one under way");
-    if (!script_close(run))
-        fail("closed, and memory is left");
+    find_state(run, acknowledged, last);
+    script_must_close(run);
     sim_disk_free(run->disk);
     tried++;
 }
 
+/* Of these kinds; 0: of those that change the disk. */
 static uint64_t count_operations(const struct script *script, uint32_t kinds, uint32_t fd_limit)
 {
     struct run run = new_run(script);
@@ -120,24 +118,9 @@ static uint64_t count_operations(const struct script *script, uint32_t kinds, ui
     run.fd_limit = fd_limit;
 
     where = "nothing happens";
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     write_all(&run, 0, script->batches, 1, &last);
-    uint64_t count = sim_disk_count(run.disk, kinds);
-    cut(&run, script->batches, script->batches);
-    return count;
-}
-
-static uint64_t count_mutations(const struct script *script)
-{
-    struct run run = new_run(script);
-    unsigned last;
-
-    where = "nothing happens";
-    if (script_open(&run) < 0)
-        fail("does not open");
-    write_all(&run, 0, script->batches, 1, &last);
-    uint64_t count = sim_disk_mutations(run.disk);
+    uint64_t count = kinds ? sim_disk_count(run.disk, kinds) : sim_disk_mutations(run.disk);
     cut(&run, script->batches, script->batches);
     return count;
 }
@@ -176,19 +159,16 @@ static void copied(const struct script *script)
 
         if (script_open(&run) < 0 || write_all(&run, 0, half, 1, &last) != half)
             fail("is not written");
-        if (!script_close(&run))
-            fail("closed, and memory is left");
+        script_must_close(&run);
         sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
-        if (script_open(&run) < 0)
-            fail("does not open");
+        script_must_open(&run);
         sim_disk_fail(run.disk, &fault);
         unsigned done = write_all(&run, half, script->batches, 3, &last);
         if (done > half) {
             cut(&run, done, last);
             continue;
         }
-        if (!script_close(&run))
-            fail("closed, and memory is left");
+        script_must_close(&run);
         sim_disk_free(run.disk);
     }
 }
@@ -212,25 +192,21 @@ static void missing(const struct script *script)
     where_nth = 0;
     if (script_open(&run) < 0 || write_all(&run, 0, half, 1, &last) != half)
         fail("is not written");
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     if (sim_disk_remove(run.disk, SCRIPT_PATH "/power.0/data_1_0") == 0) {
         sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
-        if (script_open(&run) < 0)
-            fail("does not open");
+        script_must_open(&run);
         eloq_entry more = { .key = eloq_str("zzz"), .value = eloq_str("more") };
         int rc = eloq_write(run.db, script_part, &more, 1);
         uint64_t damages = count_damages(&run);
-        if (!script_close(&run))
-            fail("closed, and memory is left");
+        script_must_close(&run);
         rand_seed(&r, script->seed);
         sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
         if (rc == ELOQ_OK) {
-            if (script_open(&run) < 0)
-                fail("does not open");
+            script_must_open(&run);
             if (count_damages(&run) != damages)
                 fail("more is damaged than before");
-            script_close(&run);
+            script_must_close(&run);
             tried++;
         }
     }
@@ -245,8 +221,7 @@ static void closed(const struct script *script)
     where = "closed";
     where_nth = 0;
     run.fd_limit = FDS_LEAST;
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     sim_disk_lose_at_close(run.disk);
     unsigned done = write_all(&run, 0, script->batches, 1, &last);
     if (done != script->batches)
@@ -258,7 +233,7 @@ static void closed(const struct script *script)
  * nothing to do: what it found lasts. */
 static void unchanged(const struct script *script)
 {
-    uint64_t count = count_mutations(script);
+    uint64_t count = count_operations(script, 0, 0);
     eloq_entry none = { .key = eloq_str("none"), .kind = ELOQ_DELETE };
     struct rand r;
 
@@ -266,21 +241,16 @@ static void unchanged(const struct script *script)
     rand_seed(&r, script->seed);
     for (int i = 0; i < KILLS; i++) {
         struct run run = new_run(script);
-        unsigned last = 0, k = 0;
+        unsigned last = 0;
 
         where_nth = 1 + rand_below(&r, count);
         sim_disk_stop_after(run.disk, where_nth);
         if (script_open(&run) == ELOQ_OK)
             write_all(&run, 0, script->batches, 1, &last);
-        if (!script_close(&run))
-            fail("closed, and memory is left");
+        script_must_close(&run);
         sim_disk_kill(run.disk);
-        if (script_open(&run) < 0)
-            fail("does not open");
-        while (k <= last && script_holds(&run, k) != 0)
-            k++;
-        if (k > last)
-            fail("neither the acknowledged state nor one under way");
+        script_must_open(&run);
+        unsigned k = find_state(&run, 0, last);
         if (eloq_write(run.db, script_part, &none, 1) != ELOQ_OK)
             fail("takes no batch");
         cut(&run, k, k);
@@ -302,8 +272,7 @@ static void strained(const struct script *script, enum io_op op, uint32_t fd_lim
 
         where_nth = fault.nth = 1 + rand_below(&r, count);
         run.fd_limit = fd_limit;
-        if (script_open(&run) < 0)
-            fail("does not open");
+        script_must_open(&run);
         sim_disk_fail(run.disk, &fault);
         unsigned done = write_all(&run, 0, script->batches, 2, &last);
         cut(&run, done, last);
@@ -330,14 +299,11 @@ static void relapsed(const struct script *script)
         sim_disk_fail(run.disk, &fault);
         if (script_open(&run) == ELOQ_OK)
             done = write_all(&run, 0, script->batches, 1, &last);
-        if (!script_close(&run))
-            fail("closed, and memory is left");
+        script_must_close(&run);
         sim_disk_kill(run.disk);
         sim_disk_heal(run.disk);
-        if (script_open(&run) < 0)
-            fail("does not open");
-        while (done < last && script_holds(&run, done) != 0)
-            done++;
+        script_must_open(&run);
+        done = find_state(&run, done, last);
         if (script_write(&run, done, done + 1) != ELOQ_OK)
             fail("takes no batch");
         cut(&run, done + 1, done + 1);
@@ -376,23 +342,20 @@ static void crowded(const struct script *script)
 
     where = "crowded";
     run.fd_limit = FDS_LEAST;
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     write_crowd(&run, "first");
     write_crowd(&run, "second");
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     rand_seed(&r, script->seed);
     sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     for (uint32_t p = 0; p < CROWD; p++) {
         int rc = eloq_get(run.db, (eloq_part){ "crowd", p }, eloq_str("key"), &record);
         if (rc != ELOQ_OK || record.value.size != 6 || memcmp(record.value.data, "second", 6) != 0)
             fail("a partition is not what was acknowledged");
     }
     eloq_record_free(&record);
-    script_close(&run);
+    script_must_close(&run);
     sim_disk_free(run.disk);
     tried++;
 }
@@ -415,23 +378,19 @@ static void restored(const struct script *script)
         fail("is not written");
     must_archive(&run, 100);
     write_all(&run, 1, script->batches, 1, &last);
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     sim_disk_unsync(run.disk, SCRIPT_PATH, script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     if (eloq_restore(run.db, script_part, 100) != ELOQ_OK)
         fail("is not restored");
     /* Of the copied archive itself nothing is promised. */
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     rand_seed(&r, script->seed);
     sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     if (script_holds(&run, 1) != 0)
         fail("a restored archive does not hold its state");
-    script_close(&run);
+    script_must_close(&run);
     sim_disk_free(run.disk);
     tried++;
 }
@@ -445,7 +404,8 @@ static void restore_each(struct run *run)
         fail("archives are not listed");
     run->clock.wall_us += 1000;
     for (size_t i = 0; rc == ELOQ_OK && i < list.count; i++)
-        if (eloq_restore(run->db, script_part, list.timestamps[i]) < 0)
+        if (eloq_restore(run->db, script_part, list.timestamps[i]) < 0
+            || eloq_check(run->db, script_part, script_tell_damage, NULL, NULL) < 0)
             fail("an archive that is there is not restored");
     eloq_archives_free(&list);
 }
@@ -460,28 +420,22 @@ static void retained(const struct script *script)
 
     where = "retained";
     run.retained_archives = 1;
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     for (unsigned k = 0; k < script->batches; k++) {
         write_all(&run, k, k + 1, 1, &last);
         if (script->states[k + 1].count > 0)
             must_archive(&run, 100 * (k + 1));
     }
     run.retained_archives = 0;
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     rand_seed(&r, script->seed);
     for (where_nth = 0; where_nth < 6; where_nth++) {
-        struct run copy = run;
+        struct run copy = script_copy(&run);
 
-        copy.disk = sim_disk_copy(run.disk);
-        sim_disk_print(copy.disk, sim_args.trace);
         sim_disk_power_cut(copy.disk, &r, SIM_CUT_NAMES);
-        if (script_open(&copy) < 0)
-            fail("does not open");
+        script_must_open(&copy);
         restore_each(&copy);
-        if (!script_close(&copy))
-            fail("closed, and memory is left");
+        script_must_close(&copy);
         sim_disk_free(copy.disk);
         tried++;
     }
@@ -512,14 +466,12 @@ static void doubt(const struct script *script, uint64_t timestamp, uint64_t nth)
     write_all(&run, done, script->batches, 2, &last);
     (void)eloq_compact(run.db, script_part);
     run.retained_archives = 0;
-    if (!script_close(&run))
-        fail("closed, and memory is left");
+    script_must_close(&run);
     rand_seed(&r, script->seed);
     sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
-    if (script_open(&run) < 0)
-        fail("does not open");
+    script_must_open(&run);
     restore_each(&run);
-    script_close(&run);
+    script_must_close(&run);
     sim_disk_free(run.disk);
     tried++;
 }
@@ -556,7 +508,7 @@ int main(int argc, char **argv)
     sim_args.scripts = 40;
     sim_args_parse(argc, argv, NULL, 0);
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     while (sim_args_next(tried, &seed))
         run_script(seed);
     sim_args_row(6, tried, 0, NULL);

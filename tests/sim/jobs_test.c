@@ -192,15 +192,6 @@ static void write_round(struct world *w, struct model *m, unsigned from, unsigne
     must(eloq_write(w->db, part, entries, n) == ELOQ_OK, "making the store: a write fails");
 }
 
-static void copy_model(const struct model *from, struct model *to)
-{
-    *to = (struct model){ 0 };
-    for (size_t i = 0; i < from->count; i++) {
-        const struct model_pair *p = &from->pairs[i];
-        model_put(to, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
-    }
-}
-
 static struct model archived; /* what the archive holds */
 
 /* The state that every job starts from. */
@@ -210,7 +201,7 @@ static void make(struct world *w, bool append, struct model *now)
     sim_clock_init(&w->clock, WALL_US);
     open_store(w);
     write_round(w, now, 0, 1, 1);
-    copy_model(now, &archived);
+    model_copy(&archived, now);
     if (append)
         must(eloq_archive(w->db, part, ARCHIVE_AT) == ELOQ_OK, "making the store: no archive");
     write_round(w, now, 1, 3, 2);
@@ -235,7 +226,7 @@ static void to_none(struct model *m)
 static void to_archived(struct model *m)
 {
     model_free(m);
-    copy_model(&archived, m);
+    model_copy(m, &archived);
 }
 
 static int cut_half(struct world *w)
@@ -484,9 +475,9 @@ static void try_way(const struct world *made, const struct duty *job, const stru
 static void try_job(const struct world *made, int number, const struct model *before)
 {
     const struct duty *job = &jobs[number];
-    struct model after;
+    struct model after = { 0 };
 
-    copy_model(before, &after);
+    model_copy(&after, before);
     if (job->change)
         job->change(&after);
     at.job = number;

@@ -131,18 +131,6 @@ static unsigned live(struct run *run)
     return acknowledged;
 }
 
-static void must_open(struct run *run)
-{
-    if (script_open(run) < 0)
-        fail("does not open");
-}
-
-static void must_close(struct run *run)
-{
-    if (!script_close(run))
-        fail("closed, and memory is left");
-}
-
 static void must_hold(struct run *run, unsigned acknowledged)
 {
     if (eloq_check(run->db, script_part, NULL, NULL, NULL) < 0)
@@ -165,21 +153,21 @@ static void one_case(const struct script *script, uint64_t nth, bool forever)
     alarm(SECONDS);
     unsigned acknowledged = live(&run);
     where = "close";
-    must_close(&run);
+    script_must_close(&run);
     fault.at = 0;
 
     where = "reopened";
-    must_open(&run);
+    script_must_open(&run);
     must_hold(&run, acknowledged);
     if (script_write(&run, acknowledged, acknowledged + 1) < 0)
         fail("takes no batch");
-    must_close(&run);
+    script_must_close(&run);
     where = "power cut";
     rand_seed(&r, nth);
     sim_disk_power_cut(run.disk, &r, SIM_CUT_LOSE_ALL);
-    must_open(&run);
+    script_must_open(&run);
     must_hold(&run, acknowledged + 1);
-    must_close(&run);
+    script_must_close(&run);
     sim_disk_free(run.disk);
     tried++;
 }
@@ -219,7 +207,7 @@ int main(int argc, char **argv)
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     signal(SIGALRM, on_alarm);
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     for (uint64_t seed; sim_args_next(tried, &seed);)
         run_script(seed);
     sim_args_row(7, tried, 0, NULL);

@@ -3,7 +3,6 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -13,7 +12,6 @@
 
 #define PAGE_BYTES 4096
 
-void (*oracle_fail)(const char *what);
 static uint64_t looked_at;
 
 /* What goes: of one file all that begins at or after an offset. */
@@ -38,10 +36,7 @@ __attribute__((noreturn)) static void fail(const struct removal *r, const char *
 
     snprintf(words, sizeof(words), "%s %s %s", r->path,
              r->offset == 0 ? "goes, and" : "is cut, and", who);
-    if (oracle_fail)
-        oracle_fail(words);
-    fprintf(stderr, "%s\n", words);
-    exit(1);
+    script_give_up(words);
 }
 
 /* One that cannot be read names nothing: others see to it that it can. */

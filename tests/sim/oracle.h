@@ -14,5 +14,3 @@ void oracle_begin(struct run *run);
 void oracle_end(struct run *run);
 /* Removals and cuts looked at, of all runs. */
 uint64_t oracle_count(void);
-/* Called with words when something needed goes; does not return. NULL: prints them and exits. */
-extern void (*oracle_fail)(const char *what);

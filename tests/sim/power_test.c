@@ -78,27 +78,6 @@ static void begin_row(const char *name)
         fprintf(stderr, "-- %s\n", name);
 }
 
-static void on_finding(void *user, eloq_part p, const eloq_finding *finding)
-{
-    const struct run *run = user;
-
-    (void)p;
-    if (finding->severity == ELOQ_DAMAGE && !sim_disk_stopped(run->disk))
-        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
-}
-
-static void must_open(struct run *run)
-{
-    if (script_open(run) < 0)
-        fail("does not open");
-}
-
-static void must_close(struct run *run)
-{
-    if (!script_close(run))
-        fail("closed, and memory is left");
-}
-
 static void tell_states(struct run *run, unsigned p)
 {
     for (unsigned k = 0; k < SCRIPT_STATES; k++)
@@ -125,7 +104,7 @@ static void must_hold(struct run *run, struct states states, const char *what)
 static bool find_state_of(struct run *run, unsigned p, struct allowed allowed, unsigned *ret)
 {
     unsigned from = allowed.acknowledged[p], to = allowed.last[p];
-    int rc = eloq_check(run->db, script_parts[p], on_finding, run, NULL);
+    int rc = eloq_check(run->db, script_parts[p], script_tell_damage, run, NULL);
 
     if (rc < 0 && !sim_disk_stopped(run->disk))
         fail("check");
@@ -189,14 +168,14 @@ static void recover(struct run *run, struct allowed allowed)
 {
     struct states at = { { 0 } };
 
-    must_open(run);
+    script_must_open(run);
     find_states(run, allowed, &at);
     if (!write_batch(run, &at))
         fail("takes no batch");
-    must_close(run);
-    must_open(run);
+    script_must_close(run);
+    script_must_open(run);
     must_hold(run, at, "the batch after recovery is gone");
-    must_close(run);
+    script_must_close(run);
     ++*counted;
 }
 
@@ -221,18 +200,8 @@ static struct allowed go_on(struct run *run, struct allowed allowed, unsigned co
             allowed.last[p] = then.last[p];
         }
     }
-    must_close(run);
+    script_must_close(run);
     return allowed;
-}
-
-static struct run copy_run(const struct run *run)
-{
-    struct run copy = *run;
-
-    copy.db = NULL;
-    copy.disk = sim_disk_copy(run->disk);
-    sim_disk_print(copy.disk, sim_args.trace);
-    return copy;
 }
 
 static void end_cut(struct run *copy, struct allowed allowed)
@@ -277,7 +246,7 @@ static void end_cut_if_new(struct run *copy, struct allowed allowed)
 
 static void cut(const struct run *run, struct rand *r, enum sim_cut how, struct allowed allowed)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
 
     begin_cut((int)how);
     sim_disk_power_cut(copy.disk, r, how);
@@ -287,7 +256,7 @@ static void cut(const struct run *run, struct rand *r, enum sim_cut how, struct 
 /* The power goes, and again `count` times, each during recovery and the batch after it. */
 static void cut_again(const struct run *run, struct rand *r, struct allowed allowed, int count)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
     enum sim_cut how = (enum sim_cut)rand_below(r, SIM_CUTS);
 
     begin_cut((int)how);
@@ -309,7 +278,7 @@ static void all_cuts(const struct run *run, struct rand *r, struct allowed allow
 
     seen.count = 0;
     for (size_t n = 0; n <= total; n += n + step > total && n < total ? total - n : step) {
-        struct run copy = copy_run(run);
+        struct run copy = script_copy(run);
 
         begin_cut(SIM_CUT_PREFIX);
         sim_disk_power_cut_after(copy.disk, n);
@@ -360,7 +329,7 @@ static struct allowed live(struct run *run, struct states *done)
 /* Stopped within `most` operations. */
 static void row_killed(const struct run *run, struct rand *r, struct allowed allowed, uint64_t most)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
 
     begin_row("killed, restarted, power cut");
     sim_disk_kill(copy.disk);
@@ -372,7 +341,7 @@ static void row_killed(const struct run *run, struct rand *r, struct allowed all
 
 static void row_copied(const struct run *run, struct rand *r, struct allowed allowed)
 {
-    struct run copy = copy_run(run);
+    struct run copy = script_copy(run);
 
     begin_row("copied, not flushed, power cut");
     sim_disk_unsync(copy.disk, SCRIPT_PATH, run->script->has_two_paths ? SCRIPT_OTHER_PATH : NULL);
@@ -405,27 +374,27 @@ static void give_back(struct run *run, const struct run *before, const struct ru
  * if what it found missing can be read later, also after another power cut. */
 static void row_comes_back(const struct run *run, struct rand *r, struct allowed allowed)
 {
-    struct run copy = copy_run(run), whole = copy_run(run);
+    struct run copy = script_copy(run), whole = script_copy(run);
     struct states at = { { 0 } };
 
     begin_row("what was missing comes back");
     sim_disk_power_cut(whole.disk, r, SIM_CUT_KEEP_ALL);
     begin_cut(rand_below(r, 2) ? SIM_CUT_SUBSET : SIM_CUT_TORN);
     sim_disk_power_cut(copy.disk, r, (enum sim_cut)where_cut);
-    struct run before = copy_run(&copy);
-    must_open(&copy);
+    struct run before = script_copy(&copy);
+    script_must_open(&copy);
     find_states(&copy, allowed, &at);
     uint64_t dropped = 0;
     if (eloq_stat(copy.db, "manifest_tails_dropped", &dropped) < 0)
         fail("no such number");
-    must_close(&copy);
+    script_must_close(&copy);
     if (dropped > 0) {
         if (where_n % 2)
             sim_disk_power_cut(copy.disk, r, SIM_CUT_LOSE_ALL);
         give_back(&copy, &before, &whole);
-        must_open(&copy);
+        script_must_open(&copy);
         must_hold(&copy, at, "what was answered is another state now");
-        must_close(&copy);
+        script_must_close(&copy);
         ++*counted;
     }
     sim_disk_free(copy.disk);
@@ -447,7 +416,7 @@ static void rows_stopped(const struct script *script, uint64_t n)
     sim_disk_stop_after(run.disk, n);
     if (script_open(&run) == ELOQ_OK)
         allowed = live(&run, &done);
-    must_close(&run);
+    script_must_close(&run);
 
     all_cuts(&run, &r, allowed);
     begin_row("power cut during recovery");
@@ -487,7 +456,7 @@ static struct allowed write_through(struct run *run, struct allowed allowed)
             break;
         if (reopened++)
             fail("takes no batch after reopening");
-        must_close(run);
+        script_must_close(run);
         int rc = script_open(run);
         if (sim_disk_stopped(run->disk))
             break;
@@ -527,7 +496,7 @@ static void row_failing(const struct script *script, uint64_t n)
         allowed = write_through(&run, allowed);
     else if (!lost && !sim_disk_stopped(run.disk))
         fail("does not open after one failure");
-    must_close(&run);
+    script_must_close(&run);
     /* What the kernel shows may be lost on the disk, and held for clean. */
     if (!sim_disk_lost_names(run.disk) && rand_below(&r, 2)) {
         begin_row("a failure, killed, restarted, power cut");
@@ -545,12 +514,12 @@ static uint64_t count_operations(const struct script *script)
     struct run run = new_run(script, 0);
 
     begin_row("nothing happens");
-    must_open(&run);
+    script_must_open(&run);
     struct states done = { { 0 } };
     if (live(&run, &done).acknowledged[0] != script->batches)
         fail("takes no batch");
     kinds_add(&run);
-    must_close(&run);
+    script_must_close(&run);
     uint64_t n = sim_disk_mutations(run.disk);
     sim_disk_free(run.disk);
     return n;
@@ -595,7 +564,7 @@ int main(int argc, char **argv)
     sim_args.scripts_min = SCRIPTS;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
-    oracle_fail = fail;
+    script_fail = fail;
     for (uint64_t seed; sim_args_next(tried.cut, &seed);)
         run_script(seed);
     const char *missing = kinds_print();

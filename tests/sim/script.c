@@ -53,10 +53,7 @@ static void make_state(struct script *s, unsigned k)
     struct rand r;
 
     rand_seed(&r, s->seed * 1000 + k);
-    for (size_t i = 0; i < from->count; i++) {
-        const struct model_pair *p = &from->pairs[i];
-        model_put(m, p->key, p->key_size, p->value, p->value_size, p->timestamp, p->expire_at, 0);
-    }
+    model_copy(m, from);
     /* No two neighbours are equal: which batch a store holds can be told. */
     char turn[16];
     snprintf(turn, sizeof(turn), "%u", k);
@@ -195,6 +192,47 @@ bool script_close(struct run *run)
         return true;
     /* The shell is kept for late calls, and with it the array of shards. */
     return atomic_load(&db->mem.total) == run->script->parts * sizeof(struct shard) + header;
+}
+
+void (*script_fail)(const char *what);
+
+void script_give_up(const char *what)
+{
+    if (script_fail)
+        script_fail(what);
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+void script_must_open(struct run *run)
+{
+    if (script_open(run) < 0)
+        script_give_up("does not open");
+}
+
+void script_must_close(struct run *run)
+{
+    if (!script_close(run))
+        script_give_up("closed, and memory is left");
+}
+
+struct run script_copy(const struct run *run)
+{
+    struct run copy = *run;
+
+    copy.db = NULL;
+    copy.disk = sim_disk_copy(run->disk);
+    sim_disk_print(copy.disk, sim_args.trace);
+    return copy;
+}
+
+void script_tell_damage(void *user, eloq_part p, const eloq_finding *finding)
+{
+    const struct run *run = user;
+
+    (void)p;
+    if (finding->severity == ELOQ_DAMAGE && !(run && sim_disk_stopped(run->disk)))
+        fprintf(stderr, "damage: %s %s\n", finding->what, finding->file ? finding->file : "");
 }
 
 static bool same_pair(const struct model_pair *a, const struct model_pair *b)

@@ -63,6 +63,17 @@ void script_start(struct run *run, const struct script *script, struct sim_disk 
 int script_open(struct run *run);
 /* False: closing it left memory behind. */
 bool script_close(struct run *run);
+/* What a program does when something is not as promised: says what, and exits. NULL: just that. */
+extern void (*script_fail)(const char *what);
+__attribute__((noreturn)) void script_give_up(const char *what); /* by script_fail */
+/* The same as above, or it gives up. */
+void script_must_open(struct run *run);
+void script_must_close(struct run *run);
+/* Of a run that is not open, with a disk of its own, yours to free. */
+struct run script_copy(const struct run *run);
+/* For eloq_check: tells damage. `user`: NULL, or the run; of a disk that stopped nothing is told.
+ */
+void script_tell_damage(void *user, eloq_part p, const eloq_finding *finding);
 /* Writes what leads from states[from] to states[to], as one batch, or by truncating or dropping. */
 int script_write(struct run *run, unsigned from, unsigned to);
 /* The same of every partition at once: from[p] to to[p], its status in ret[p]. */
