@@ -151,6 +151,8 @@ static void answer_reads(struct flight *f)
         int status = many ? f->statuses[i] : f->op.status;
         if (status == ELOQ_OK || status == ELOQ_NOT_FOUND)
             answer_key(f, f->keys[i], status, record);
+        else if (!f->world->broken)
+            world_fail(f->world, "kind %d answers %d for a key", (int)f->kind, status);
         eloq_record_free(record);
     }
 }

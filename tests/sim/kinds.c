@@ -13,6 +13,8 @@ enum kind {
     TWO_PATHS,
     TWO_SHARDS,
     WRITTEN_AHEAD,
+    ONE_FLUSH,
+    EVICTED,
     READER,
     OVERWRITE,
     DELETE,
@@ -27,14 +29,24 @@ enum kind {
     KINDS
 };
 static const char *const names[KINDS] = {
-    [IN_PLACE] = "in place",           [APPEND] = "append",
-    [TWO_PATHS] = "two paths",         [TWO_SHARDS] = "two shards",
-    [WRITTEN_AHEAD] = "written ahead", [READER] = "slow reader",
-    [OVERWRITE] = "overwrites",        [DELETE] = "deletes",
-    [EXPIRING] = "expiring pairs",     [LARGE] = "large values",
-    [TRUNCATE] = "truncations",        [DROP] = "drops",
-    [COMPACTED] = "pages compacted",   [CLEANED] = "pairs cleaned",
-    [FILE_REMOVED] = "files removed",  [MANIFEST_SWITCH] = "manifests switched",
+    [IN_PLACE] = "in place",
+    [APPEND] = "append",
+    [TWO_PATHS] = "two paths",
+    [TWO_SHARDS] = "two shards",
+    [WRITTEN_AHEAD] = "written ahead",
+    [ONE_FLUSH] = "one flush",
+    [EVICTED] = "evicted",
+    [READER] = "slow reader",
+    [OVERWRITE] = "overwrites",
+    [DELETE] = "deletes",
+    [EXPIRING] = "expiring pairs",
+    [LARGE] = "large values",
+    [TRUNCATE] = "truncations",
+    [DROP] = "drops",
+    [COMPACTED] = "pages compacted",
+    [CLEANED] = "pairs cleaned",
+    [FILE_REMOVED] = "files removed",
+    [MANIFEST_SWITCH] = "manifests switched",
 };
 static uint64_t counts[KINDS];
 
@@ -68,6 +80,8 @@ void kinds_add(const struct run *run)
     counts[TWO_PATHS] += s->has_two_paths;
     counts[TWO_SHARDS] += s->parts > 1;
     counts[WRITTEN_AHEAD] += s->is_ahead;
+    counts[ONE_FLUSH] += s->is_one_flush;
+    counts[EVICTED] += s->is_evicted;
     counts[READER] += s->reads;
     for (unsigned k = 1; k <= s->batches; k++)
         add_batch(&s->states[k - 1], &s->states[k]);
