@@ -72,7 +72,7 @@ def fuzz(program, name, cases, seed, scratch):
     while True:
         # Entropic scheduling takes more time than these small targets do.
         done = subprocess.run(
-            [program, "-runs=%d" % (cases - tried), "-seed=%d" % (seed % 2**32 or 1),
+            [program, "-runs=%d" % max(cases - tried, 0), "-seed=%d" % (seed % 2**32 or 1),
              "-max_len=%d" % SIZES.get(name, SIZE), "-len_control=0", "-entropic=0",
              "-timeout=%d" % SECONDS, "-rss_limit_mb=%d" % MEGABYTES, "-print_final_stats=1",
              "-artifact_prefix=%s/%s-" % (os.getcwd(), name), grown, corpus],

@@ -29,9 +29,10 @@ class Row:
         self.seconds = 0.0
         self.notes = []
         self.ran = False
+        self.is_part = False  # a part of it was not run
 
     def verdict(self):
-        if not self.ran:
+        if not self.ran or (self.is_part and not self.failed):
             return "not run"
         if self.failed:
             return "FAILED"
@@ -58,24 +59,29 @@ def run_program(build, source, command, seed, cases, minutes):
     return " ".join(words), said, code, time.time() - begin
 
 
-def take(rows, covered, said, code, seconds):
-    """Adds what a program said to its rows; an exit code that contradicts it counts as a failure."""
+def take(rows, covered, said, code, seconds, may_be_silent):
+    """Adds what a program said to its rows; a row that it says nothing of, or an exit code that
+    contradicts it, counts as a failure."""
     told = {}
     for number, tried, failed, note in LINE.findall(said):
         told[int(number)] = (int(tried), int(failed), note)
     any_failed = any(failed for _, failed, _ in told.values())
+    bad = any_failed or code != 0
     for number in covered:
         if number not in rows:
             continue
         row = rows[number]
         row.ran = True
         row.seconds += seconds
+        if number not in told and code == 0 and not may_be_silent:
+            told[number] = (0, 1, "a program says nothing of it")
+            bad = True
         tried, failed, note = told.get(number, (0, 0, ""))
         row.tried += tried
         row.failed += failed or (code != 0 and not any_failed)
         if note:
             row.notes.append(note)
-    return any_failed or code != 0
+    return bad
 
 
 def run_programs(rows, options):
@@ -92,10 +98,11 @@ def run_programs(rows, options):
             longer = size / dict((r[0], r[2]) for r in table.ROWS)[row] if size else 1
             job = pool.submit(run_program, options.build, options.source, command, options.seed,
                               cases, MINUTES * max(1, longer * options.scale))
-            jobs[job] = covered
+            jobs[job] = covered, share == 0
         for job in as_completed(jobs):
             command, said, code, seconds = job.result()
-            bad = take(rows, jobs[job], said, code, seconds)
+            covered, may_be_silent = jobs[job]
+            bad = take(rows, covered, said, code, seconds, may_be_silent)
             failed |= bad
             print("%s %5.0f s  %s" % ("FAIL" if bad else "ok  ", seconds, command), flush=True)
             if bad:
@@ -115,6 +122,7 @@ def take_from_full(rows, options):
         path = os.path.join(options.source, build, "meson-logs", "testlog.json")
         if not os.path.exists(path):
             row.notes.append("%s: absent, run ./test --full" % build)
+            row.is_part = True
             continue
         with open(path) as log:
             results = [json.loads(line) for line in log]
