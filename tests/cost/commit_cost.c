@@ -9,41 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eloqstore.h"
-
-#define BATCH 5000
-
-static const eloq_part part = { "cost", 0 };
-static eloq_store *db;
+#include "table.h"
 
 static int failed(const char *what)
 {
     fprintf(stderr, "commit_cost: %s: %s\n", what, eloq_errmsg());
     return 1;
-}
-
-static void make_pair(uint64_t n, char *key, char *value)
-{
-    snprintf(key, 17, "%016llu", (unsigned long long)(n % 10000000000000000u));
-    memset(value, 'v', 100);
-    memcpy(value, key, 16);
-}
-
-static int make(uint64_t keys)
-{
-    static char key[BATCH][17], value[BATCH][100];
-    static eloq_entry entries[BATCH];
-    for (uint64_t at = 0; at < keys;) {
-        size_t n = 0;
-        for (; n < BATCH && at < keys; n++, at++) {
-            make_pair(at, key[n], value[n]);
-            entries[n].key = eloq_bytes(key[n], 16);
-            entries[n].value = eloq_bytes(value[n], 100);
-        }
-        if (eloq_write(db, part, entries, n) < 0)
-            return failed("write");
-    }
-    return 0;
 }
 
 static int run(uint64_t keys, uint64_t commits)
@@ -58,8 +29,7 @@ static int run(uint64_t keys, uint64_t commits)
     eloq_record_free(&record);
     uint64_t state = 7;
     for (uint64_t i = 0; i < commits; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        make_pair((state >> 20) % keys, key, value);
+        make_pair(next_random(&state) % keys, key, value);
         memcpy(value + 50, &state, 8);
         if (eloq_put(db, part, eloq_bytes(key, 16), eloq_bytes(value, 100)) < 0)
             return failed("put");
@@ -80,7 +50,11 @@ int main(int argc, char **argv)
     if (eloq_open(&options, &db) < 0)
         return failed("open");
     uint64_t keys = strtoull(argv[3], NULL, 10);
-    int rc = is_make ? make(keys) : run(keys, strtoull(argv[4], NULL, 10));
+    int rc = 0;
+    if (!is_make)
+        rc = run(keys, strtoull(argv[4], NULL, 10));
+    else if (load(keys) < 0)
+        rc = failed("write");
     if (eloq_close(db) < 0)
         return failed("close");
     return rc;

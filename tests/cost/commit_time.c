@@ -12,16 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "eloqstore.h"
+#include "table.h"
 
 #define BLOCK 4096
 #define RAW_BLOCKS 2048
 #define RUN 40 /* operations of a kind in a row */
-#define BATCH 5000
 #define ROUNDS_MAX 2000
 
-static const eloq_part part = { "cost", 0 };
-static eloq_store *db;
+static uint64_t random_state = 7;
 static double commits_us[ROUNDS_MAX * RUN], raw_us[ROUNDS_MAX * RUN];
 
 __attribute__((noreturn)) static void fail(const char *what)
@@ -36,38 +34,6 @@ static double now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
-}
-
-static uint64_t next_random(void)
-{
-    static uint64_t state = 7;
-
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return state >> 20;
-}
-
-static void make_pair(uint64_t n, char *key, char *value)
-{
-    snprintf(key, 17, "%016llu", (unsigned long long)(n % 10000000000000000u));
-    memset(value, 'v', 100);
-    memcpy(value, key, 16);
-}
-
-static void load(uint64_t keys)
-{
-    static char key[BATCH][17], value[BATCH][100];
-    static eloq_entry entries[BATCH];
-
-    for (uint64_t at = 0; at < keys;) {
-        size_t n = 0;
-        for (; n < BATCH && at < keys; n++, at++) {
-            make_pair(at, key[n], value[n]);
-            entries[n].key = eloq_bytes(key[n], 16);
-            entries[n].value = eloq_bytes(value[n], 100);
-        }
-        if (eloq_write(db, part, entries, n) < 0)
-            fail("write");
-    }
 }
 
 static int make_raw(const char *dir, void *block)
@@ -88,7 +54,7 @@ static void run_raw(int fd, void *block, double *ret_us)
 {
     for (int i = 0; i < RUN; i++) {
         double begin = now_us();
-        off_t at = (off_t)(next_random() % RAW_BLOCKS) * BLOCK;
+        off_t at = (off_t)(next_random(&random_state) % RAW_BLOCKS) * BLOCK;
         if (pwrite(fd, block, BLOCK, at) != BLOCK || fdatasync(fd) < 0)
             fail("raw write");
         ret_us[i] = now_us() - begin;
@@ -100,7 +66,7 @@ static void run_commits(uint64_t keys, double *ret_us)
     char key[17], value[100];
 
     for (int i = 0; i < RUN; i++) {
-        uint64_t n = next_random();
+        uint64_t n = next_random(&random_state);
         make_pair(n % keys, key, value);
         memcpy(value + 50, &n, 8);
         double begin = now_us();
@@ -146,7 +112,8 @@ int main(int argc, char **argv)
         return 1;
     memset(block, 'x', BLOCK);
     int fd = make_raw(argv[1], block);
-    load(keys);
+    if (load(keys) < 0)
+        fail("write");
     run_commits(keys, commits_us);
     double flushes = number("io_syncs"), writes = number("io_writes"),
            bytes = number("io_write_bytes");

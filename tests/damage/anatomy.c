@@ -42,7 +42,6 @@ static void walk_chain(struct anatomy *a, const struct entry *entry, size_t key)
             page->to = key + 1;
             CHECK(overflow_open(&o, page->data, EXHIBIT_PAGE) == ELOQ_OK);
         }
-        page->is_chain_end = o.id_count == 0;
         ids = o.ids;
         count = o.id_count;
     }
@@ -120,10 +119,10 @@ void anatomy_make(struct anatomy *a, const struct exhibit *x, struct sim_disk *d
         struct anatomy_page *page = &a->pages[id];
         if ((state.values[id] & 7) != MAPPING_TYPE_FILE_PAGE)
             continue;
-        page->place = state.values[id] >> 3;
-        page->offset = (page->place & ((UINT64_C(1) << x->shift) - 1)) * EXHIBIT_PAGE;
+        uint64_t place = state.values[id] >> 3;
+        page->offset = (place & ((UINT64_C(1) << x->shift) - 1)) * EXHIBIT_PAGE;
         snprintf(page->path, sizeof(page->path), "%s/data_%llu_0", dir,
-                 (unsigned long long)(page->place >> x->shift));
+                 (unsigned long long)(place >> x->shift));
         const struct bytes *data = exhibit_file(disk, page->path);
         CHECK(data && data->size >= page->offset + EXHIBIT_PAGE);
         page->data = data->data + page->offset;
@@ -139,6 +138,28 @@ void anatomy_free(struct anatomy *a)
 {
     free(a->pages);
     memset(a, 0, sizeof(*a));
+}
+
+const char *anatomy_archive_name(const struct exhibit *x, unsigned i)
+{
+    static char name[64];
+
+    snprintf(name, sizeof(name), "manifest_0_%llu", (unsigned long long)x->archives[i].timestamp);
+    return name;
+}
+
+void anatomy_make_all(struct anatomy *live, struct anatomy *archives, const struct exhibit *x)
+{
+    anatomy_make(live, x, x->disk, EXHIBIT_DIR, "manifest_0");
+    for (unsigned i = 0; i < x->archive_count; i++)
+        anatomy_make(&archives[i], x, x->disk, EXHIBIT_DIR, anatomy_archive_name(x, i));
+}
+
+void anatomy_free_all(struct anatomy *live, struct anatomy *archives, const struct exhibit *x)
+{
+    anatomy_free(live);
+    for (unsigned i = 0; i < x->archive_count; i++)
+        anatomy_free(&archives[i]);
 }
 
 const struct anatomy_page *anatomy_at(const struct anatomy *a, const char *path, uint64_t offset)

@@ -17,13 +17,11 @@ enum role {
 extern const char *const role_names[ROLES];
 
 struct anatomy_page {
-    enum role role; /* ROLE_NONE: the id is free */
-    uint64_t place;
+    enum role role;  /* ROLE_NONE: the id is free */
     size_t from, to; /* keys of the partition, by number, that depend on it */
     char path[64];   /* its file */
     uint64_t offset;
     const uint8_t *data; /* on the disk that was looked at */
-    bool is_chain_end;   /* of an overflow value */
 };
 
 struct anatomy {
@@ -39,5 +37,10 @@ struct anatomy {
 void anatomy_make(struct anatomy *a, const struct exhibit *x, struct sim_disk *disk,
                   const char *dir, const char *manifest);
 void anatomy_free(struct anatomy *a);
+/* The same of a store's live state and of each of its archives. */
+void anatomy_make_all(struct anatomy *live, struct anatomy *archives, const struct exhibit *x);
+void anatomy_free_all(struct anatomy *live, struct anatomy *archives, const struct exhibit *x);
+/* The name of an archive's manifest; static. */
+const char *anatomy_archive_name(const struct exhibit *x, unsigned i);
 /* The page that lies at an offset of a file; NULL if none does. */
 const struct anatomy_page *anatomy_at(const struct anatomy *a, const char *path, uint64_t offset);

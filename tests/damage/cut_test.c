@@ -82,13 +82,9 @@ static void add_files(struct subject *s, const char *dir)
                   : strcmp(names[i], "manifest_0") == 0 ? MANIFEST
                   : strncmp(names[i], "data_", 5) == 0  ? DATA
                                                         : ARCHIVE;
-        for (unsigned k = 0; k < s->x.archive_count && f->kind == ARCHIVE; k++) {
-            char name[64];
-            snprintf(name, sizeof(name), "manifest_0_%llu",
-                     (unsigned long long)s->x.archives[k].timestamp);
-            if (strcmp(names[i], name) == 0)
+        for (unsigned k = 0; k < s->x.archive_count && f->kind == ARCHIVE; k++)
+            if (strcmp(names[i], anatomy_archive_name(&s->x, k)) == 0)
                 f->archive = k;
-        }
         s->file_count++;
     }
     free(names);
@@ -96,17 +92,10 @@ static void add_files(struct subject *s, const char *dir)
 
 static bool subject_make(struct subject *s, enum exhibit_kind kind)
 {
-    char name[64];
-
     memset(s, 0, sizeof(*s));
     if (!exhibit_make(&s->x, kind, sim_args.seed))
         return false;
-    anatomy_make(&s->live, &s->x, s->x.disk, EXHIBIT_DIR, "manifest_0");
-    for (unsigned i = 0; i < s->x.archive_count; i++) {
-        snprintf(name, sizeof(name), "manifest_0_%llu",
-                 (unsigned long long)s->x.archives[i].timestamp);
-        anatomy_make(&s->archives[i], &s->x, s->x.disk, EXHIBIT_DIR, name);
-    }
+    anatomy_make_all(&s->live, s->archives, &s->x);
     add_files(s, EXHIBIT_STORE "/.eloqstore");
     add_files(s, EXHIBIT_DIR);
     s->stranger = (struct file){ EXHIBIT_OTHER_DIR "/manifest_0", MANIFEST, 0, 0 };
@@ -115,9 +104,7 @@ static bool subject_make(struct subject *s, enum exhibit_kind kind)
 
 static void subject_free(struct subject *s)
 {
-    anatomy_free(&s->live);
-    for (unsigned i = 0; i < s->x.archive_count; i++)
-        anatomy_free(&s->archives[i]);
+    anatomy_free_all(&s->live, s->archives, &s->x);
     exhibit_free(&s->x);
 }
 

@@ -55,11 +55,11 @@ struct flip {
 
 /* ---- the stores ---- */
 
-static void add_files(struct subject *s, const char *dir, bool is_damaged)
+static void add_files(struct subject *s, const char *dir)
 {
     const char **names = exhibit_names(s->x.disk, dir);
 
-    for (size_t i = 0; names[i] && is_damaged; i++) {
+    for (size_t i = 0; names[i]; i++) {
         char *path = s->files[s->file_count];
         snprintf(path, sizeof(s->files[0]), "%s/%s", dir, names[i]);
         const struct bytes *file = exhibit_file(s->x.disk, path);
@@ -72,34 +72,21 @@ static void add_files(struct subject *s, const char *dir, bool is_damaged)
     free(names);
 }
 
-static void archive_name(char *name, size_t size, const struct exhibit *x, unsigned i)
-{
-    snprintf(name, size, "manifest_0_%llu", (unsigned long long)x->archives[i].timestamp);
-}
-
 static bool subject_make(struct subject *s, enum exhibit_kind kind)
 {
-    char name[64];
-
     memset(s, 0, sizeof(*s));
     if (!exhibit_make(&s->x, kind, sim_args.seed))
         return false;
-    anatomy_make(&s->live, &s->x, s->x.disk, EXHIBIT_DIR, "manifest_0");
+    anatomy_make_all(&s->live, s->archives, &s->x);
     CHECK(s->live.keys == exhibit_now(&s->x)->count);
-    for (unsigned i = 0; i < s->x.archive_count; i++) {
-        archive_name(name, sizeof(name), &s->x, i);
-        anatomy_make(&s->archives[i], &s->x, s->x.disk, EXHIBIT_DIR, name);
-    }
-    add_files(s, EXHIBIT_STORE "/.eloqstore", true);
-    add_files(s, EXHIBIT_DIR, true);
+    add_files(s, EXHIBIT_STORE "/.eloqstore");
+    add_files(s, EXHIBIT_DIR);
     return true;
 }
 
 static void subject_free(struct subject *s)
 {
-    anatomy_free(&s->live);
-    for (unsigned i = 0; i < s->x.archive_count; i++)
-        anatomy_free(&s->archives[i]);
+    anatomy_free_all(&s->live, s->archives, &s->x);
     exhibit_free(&s->x);
 }
 
@@ -150,8 +137,7 @@ static void depend_on_manifest(struct flip *f)
             look_may_fail(f->live_may_fail, 0, s->live.keys);
     }
     for (unsigned i = 0; i < s->x.archive_count; i++) {
-        snprintf(name, sizeof(name), EXHIBIT_DIR "/");
-        archive_name(name + strlen(name), sizeof(name) - strlen(name), &s->x, i);
+        snprintf(name, sizeof(name), EXHIBIT_DIR "/%s", anatomy_archive_name(&s->x, i));
         f->hits_archive[i] =
             strcmp(f->file, name) == 0 && in_record(&s->archives[i], f->offset, &is_last);
         if (f->hits_archive[i])
