@@ -31,7 +31,7 @@ static void finish(struct request *r, int rc, const struct err *e)
     request_op(r)->status = rc;
     if (rc < 0) {
         eloq_part part = r->ask.part;
-        if (e->code == rc)
+        if (e && e->code == rc)
             r->err = *e; /* over what was asked */
         else
             err_set(&r->err, rc, __FILE__, __LINE__, "%s", err_name(rc));
