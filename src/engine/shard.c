@@ -250,6 +250,13 @@ static bool spin(struct shard *s)
     return false;
 }
 
+static void run_ready(struct shard *s)
+{
+    start_waiting(s);
+    sched_run(&s->sched);
+    answer_finished(s);
+}
+
 void shard_step(struct shard *s, uint64_t wait_ns)
 {
     struct shard *outer = current;
@@ -264,9 +271,11 @@ void shard_step(struct shard *s, uint64_t wait_ns)
     io_poll(s->io, wait_ns);
     inbox_awake(&s->inbox);
     shard_take_inbox(s);
-    start_waiting(s);
-    sched_run(&s->sched);
-    answer_finished(s);
+    run_ready(s);
+    /* What done asked for comes along with this step's submissions. Once: a done that always asks
+     * again must not keep the others waiting. */
+    if (shard_take_inbox(s))
+        run_ready(s);
     cleaner_arm(s);
     current = outer;
 }
@@ -276,7 +285,8 @@ void shard_drive(struct shard *s, uint64_t wait_ns)
     uint64_t begin = clock_mono_ns(&s->store->clock);
 
     shard_step(s, wait_ns);
-    while (has_work(s) && clock_mono_ns(&s->store->clock) - begin < DRIVE_NS)
+    while ((has_work(s) || !inbox_sleep(&s->inbox))
+           && clock_mono_ns(&s->store->clock) - begin < DRIVE_NS)
         shard_step(s, 0);
     shard_rest(s);
 }

@@ -24,6 +24,9 @@
 #define QUEUE_DEFAULT 256
 #define NS_PER_S UINT64_C(1000000000)
 #define PAUSE_NS UINT64_C(1000000)
+/* Completions taken by one poll. What they lead to is submitted before the next are taken, or the
+ * device would run dry while a long row of them is worked off. */
+#define REAP_MAX 8
 
 struct uring {
     struct io io; /* first */
@@ -150,8 +153,8 @@ static void answered(struct uring *u, struct io_req *req, int32_t answer)
 
 static void reap(struct uring *u)
 {
-    /* What completes meanwhile is for the next poll. */
-    unsigned n = io_uring_cq_ready(&u->ring);
+    /* The rest, and what completes meanwhile, is for the next poll. */
+    unsigned n = MIN(io_uring_cq_ready(&u->ring), REAP_MAX);
 
     while (n-- > 0) {
         struct io_uring_cqe *cqe;
