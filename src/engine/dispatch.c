@@ -52,17 +52,26 @@ static void refuse_job(struct job *job)
     request_finish(r, ELOQ_NO_MEMORY, &e);
 }
 
-/* Most reads of what is in memory need no task. */
-static bool is_answered_at_once(struct shard *s, struct request *r)
+/* Most reads need none: now if all is in memory, else when the leaf is there. */
+static bool is_answered_without_task(struct shard *s, struct request *r)
 {
     if (r->kind == REQUEST_FETCH)
         return run_fetch_prepared(s, r);
     if (r->kind != REQUEST_GET)
         return false;
-    int rc = run_get_hot(s, r->ask.part, r->ask.key, &request_op(r)->record);
-    if (rc != ELOQ_FETCH)
-        request_finish_at_once(r, rc);
-    return rc != ELOQ_FETCH;
+    struct tree_miss miss;
+    int rc = run_get_hot(s, r->ask.part, r->ask.key, &request_op(r)->record, &miss);
+    if (rc == ELOQ_FETCH)
+        return run_get_cold(s, r, &miss);
+    request_finish_at_once(r, rc);
+    return true;
+}
+
+void dispatch_task(struct shard *s, struct request *r)
+{
+    r->ask.job.run = run_job;
+    r->ask.job.refuse = refuse_job;
+    shard_start(s, &r->ask.job);
 }
 
 void dispatch(struct shard *s, struct request *r)
@@ -84,11 +93,8 @@ void dispatch(struct shard *s, struct request *r)
         stats_run(s, r);
         break;
     default:
-        if (is_answered_at_once(s, r))
-            break;
-        r->ask.job.run = run_job;
-        r->ask.job.refuse = refuse_job;
-        shard_start(s, &r->ask.job);
+        if (!is_answered_without_task(s, r))
+            dispatch_task(s, r);
         break;
     }
 }

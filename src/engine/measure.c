@@ -63,13 +63,21 @@ void measure_begin(struct task *t, struct request *r)
     r->ask.io_before_ns = t->io_wait_ns;
 }
 
+void measure_begin_alone(const struct shard *s, struct request *r)
+{
+    if (s->measure.slow_ns != 0)
+        r->ask.begun_ns = clock_mono_ns(&s->store->clock);
+}
+
 /* In the task that did it, or on the loop's stack when it had none. */
 static void tell_slow(struct shard *s, const struct request *r, uint64_t now_ns, int rc)
 {
     const struct request_ask *ask = &r->ask;
     const struct task *t = s->sched.running;
     uint64_t begun_ns = ask->begun_ns ? ask->begun_ns : now_ns;
-    uint64_t disk_ns = ask->begun_ns && t ? t->io_wait_ns - ask->io_before_ns : 0;
+    /* Without a task it did nothing but wait for the disk. */
+    uint64_t disk_ns = t ? t->io_wait_ns - ask->io_before_ns : now_ns - begun_ns;
+    disk_ns = ask->begun_ns ? disk_ns : 0;
 
     s->measure.slow++;
     log_limited(&s->store->log, &s->measure.limit, &s->store->clock, ELOQ_LOG_WARNING,

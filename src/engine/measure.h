@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "engine/request.h"
 
+struct shard;
+
 #define STATUSES 16
 
 struct measure {
@@ -25,6 +27,8 @@ struct measure {
 void measure_submit(const struct eloq_store *store, struct request *r);
 /* Its task has come to it. Only the first time counts. */
 void measure_begin(struct task *t, struct request *r);
+/* It goes on without a task. */
+void measure_begin_alone(const struct shard *s, struct request *r);
 /* One that was answered at once, without a request: how long it took. */
 void measure_answer(struct shard *s, enum request_kind kind, int rc, uint64_t took_ns);
 /* Before its answer takes the place of what was asked. */

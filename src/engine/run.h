@@ -2,11 +2,17 @@
 #pragma once
 
 #include "engine/shard.h"
+#include "tree/tree.h"
 
 /* Each answers the request's status; a failure's words are in t->err. */
 int run_get(struct task *t, struct shard *s, struct request *r);
-/* On any stack: ELOQ_OK or ELOQ_NOT_FOUND from what is in memory; ELOQ_FETCH: run_get can tell. */
-int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *record);
+/* On any stack: ELOQ_OK or ELOQ_NOT_FOUND from what is in memory; ELOQ_FETCH: run_get can tell, or
+ * run_get_cold if *ret_miss names the leaf that is missing. */
+int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *record,
+                struct tree_miss *ret_miss);
+/* On the loop's stack, right after it: reads the leaf and answers the request, without a task if
+ * all goes well. False: a task is needed now. */
+bool run_get_cold(struct shard *s, struct request *r, const struct tree_miss *miss);
 int run_get_many(struct task *t, struct shard *s, struct request *r);
 int run_floor(struct task *t, struct shard *s, struct request *r);
 int run_fetch(struct task *t, struct shard *s, struct request *r);

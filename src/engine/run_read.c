@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "engine/dispatch.h"
 #include "engine/run.h"
 #include "engine/store.h"
-#include "tree/tree.h"
+#include "tree/read_cold.h"
 
 #define MANY_TASKS_MAX 32
+#define COLD_READS_A_TASK 4 /* one takes a page, where a task takes a stack */
 
 /* A partition held for a read: its current snapshot cannot go. */
 struct reading {
@@ -98,10 +100,23 @@ static int get(struct task *t, struct shard *s, struct snapshot *snapshot, eloq_
     return rc;
 }
 
-int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *record)
+/* The end of a read without a task. */
+static int answer(struct shard *s, struct target *target, int rc)
+{
+    if (rc != ELOQ_OK)
+        return rc;
+    if (target->sink.expire_at != 0 && target->sink.expire_at <= shard_hide_ms(s))
+        return ELOQ_NOT_FOUND;
+    target_done(target);
+    return ELOQ_OK;
+}
+
+int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *record,
+                struct tree_miss *ret_miss)
 {
     struct target target;
 
+    ret_miss->leaf = page_id(NO_PAGE);
     if (!s->parts_ready)
         return ELOQ_FETCH;
     struct part *p = part_table_peek(&s->parts, part.table, part.partition);
@@ -113,13 +128,44 @@ int run_get_hot(struct shard *s, eloq_part part, eloq_slice key, eloq_record *re
     if (!s->hot_scratch)
         return ELOQ_FETCH;
     target_init(&target, s, record, 0); /* the clock is asked only if the pair expires at all */
-    int rc = tree_get_hot(p->current, key, &target.sink, s->hot_scratch);
-    if (rc != ELOQ_OK)
-        return rc;
-    if (target.sink.expire_at != 0 && target.sink.expire_at <= shard_hide_ms(s))
-        return ELOQ_NOT_FOUND;
-    target_done(&target);
-    return ELOQ_OK;
+    int rc = tree_get_hot(p->current, key, &target.sink, s->hot_scratch, ret_miss);
+    return answer(s, &target, rc);
+}
+
+static void cold_done(struct cold_read *c)
+{
+    struct request *r = c->user;
+    struct shard *s = r->ask.shard;
+    struct part *p = c->snapshot->part;
+    struct target target;
+
+    target_init(&target, s, &request_op(r)->record, 0);
+    int rc = cold_read_end(c, r->ask.key, &target.sink, s->hot_scratch);
+    part_table_release(&s->parts, p);
+    s->cold_reads--;
+    rc = answer(s, &target, rc);
+    if (rc == ELOQ_FETCH)
+        dispatch_task(s, r);
+    else
+        request_finish(r, rc, NULL);
+}
+
+/* With no room for data pages, what the read found would be gone if a task had to go on. */
+bool run_get_cold(struct shard *s, struct request *r, const struct tree_miss *miss)
+{
+    if (miss->leaf.n == NO_PAGE || s->leaves.limit == 0
+        || s->cold_reads >= COLD_READS_A_TASK * s->tasks_max)
+        return false;
+    struct part *p = part_table_hold(&s->parts, r->ask.part.table, r->ask.part.partition);
+    if (!p)
+        return false;
+    measure_begin_alone(s, r);
+    s->cold_reads++;
+    if (cold_read_start(p->current, miss, cold_done, r))
+        return true;
+    s->cold_reads--;
+    part_table_release(&s->parts, p);
+    return false;
 }
 
 int run_get(struct task *t, struct shard *s, struct request *r)

@@ -52,8 +52,9 @@ struct shard {
     struct list waiting; /* jobs for which there was no task */
     size_t waiting_count;
     size_t tasks, tasks_max;
-    size_t spreading; /* of these wait for requests they made themselves */
-    size_t running;   /* requests taken and not answered */
+    size_t spreading;  /* of these wait for requests they made themselves */
+    size_t cold_reads; /* of point reads, which no task waits for */
+    size_t running;    /* requests taken and not answered */
     struct inbox_item *finished_head, *finished_tail;
 
     /* the keeper */

@@ -78,7 +78,8 @@ int store_get_here(eloq_store *store, unsigned shard, eloq_part part, eloq_slice
         || !pthread_equal(store->owner, pthread_self()) || atomic_load(&store->state) != STORE_OPEN)
         return ELOQ_FETCH;
     uint64_t begin_ns = clock_mono_ns(&store->clock);
-    int rc = run_get_hot(s, part, key, record);
+    struct tree_miss ignored;
+    int rc = run_get_hot(s, part, key, record, &ignored);
     if (rc == ELOQ_FETCH)
         return rc;
     s->counts.requests++;

@@ -240,6 +240,19 @@ int fdcache_acquire_more(struct task *t, struct fdcache *c, struct pagefiles *ow
     return acquire(t, c, owner, file_id, write, false, ret, ret_created);
 }
 
+struct fd_entry *fdcache_take_open(struct fdcache *c, const struct pagefiles *owner,
+                                   uint64_t file_id)
+{
+    struct fd_key key = { owner, file_id };
+    struct fd_entry *e = map_get(&c->entries, file_hash(owner, file_id), &key);
+
+    if (!e || e->changing.busy)
+        return NULL;
+    e->refs++;
+    list_remove(&e->lru);
+    return e;
+}
+
 void fdcache_release(struct fdcache *c, struct fd_entry *e)
 {
     CHECK(e->refs > 0 && e->fd >= 0 && !e->changing.busy);

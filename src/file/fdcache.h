@@ -52,6 +52,9 @@ int fdcache_acquire(struct task *t, struct fdcache *c, struct pagefiles *owner, 
 /* The same for a task that holds entries: answers 1 where the other would wait for a descriptor. */
 int fdcache_acquire_more(struct task *t, struct fdcache *c, struct pagefiles *owner,
                          uint64_t file_id, bool write, struct fd_entry **ret, bool *ret_created);
+/* The entry if its descriptor is there right now, without waiting; else NULL. Release when done. */
+struct fd_entry *fdcache_take_open(struct fdcache *c, const struct pagefiles *owner,
+                                   uint64_t file_id);
 void fdcache_release(struct fdcache *c, struct fd_entry *e);
 /* Closes the descriptor of a file that is about to be removed, if there is one; what was written to
  * it is not synced, and no longer listed as unsynced. 1: somebody uses it. */

@@ -115,6 +115,45 @@ int pagefiles_read(struct task *t, struct pagefiles *f, struct file_page place, 
     return pagefiles_check_page(t, f, place, data, got == f->page_bytes);
 }
 
+static void fetch_done(struct io_req *req)
+{
+    struct pagefiles_fetch *fetch = container_of(req, struct pagefiles_fetch, req);
+
+    fdcache_release(fetch->files->fds, fetch->file);
+    fetch->done(fetch);
+}
+
+bool pagefiles_fetch(struct pagefiles *f, struct file_page place, uint8_t *data,
+                     struct pagefiles_fetch *fetch, void (*done)(struct pagefiles_fetch *fetch))
+{
+    struct fd_entry *e = fdcache_take_open(f->fds, f, pagefiles_file_id(f, place));
+
+    if (!e)
+        return false;
+    fetch->iov = (struct iovec){ data, f->page_bytes };
+    fetch->files = f;
+    fetch->file = e;
+    fetch->done = done;
+    fetch->req = (struct io_req){ .op = IO_READ,
+                                  .fd = e->fd,
+                                  .iov = &fetch->iov,
+                                  .iov_count = 1,
+                                  .offset = pagefiles_offset(f, place),
+                                  .table = f->table,
+                                  .partition = f->partition,
+                                  .done = fetch_done };
+    io_submit(f->io, &fetch->req);
+    return true;
+}
+
+bool pagefiles_fetched(struct pagefiles_fetch *fetch)
+{
+    const struct pagefiles *f = fetch->files;
+
+    return fetch->req.result == f->page_bytes
+           && (!f->verify || page_verify(fetch->iov.iov_base, f->page_bytes));
+}
+
 /* Where the id stands in the list of unsynced files, or unsynced_count. Searched from the end,
  * since pagefiles_sync takes them from there. */
 static size_t find_unsynced(const struct pagefiles *f, uint64_t file_id)

@@ -57,6 +57,21 @@ static inline uint64_t pagefiles_offset(const struct pagefiles *f, struct file_p
 /* Reads and verifies one page: ELOQ_OK, or a failure with file and offset: ELOQ_CORRUPTED for a bad
  * checksum, a missing file or a page not wholly inside its file. */
 int pagefiles_read(struct task *t, struct pagefiles *f, struct file_page place, uint8_t *data);
+/* The read of one page that no task waits for. */
+struct pagefiles_fetch {
+    struct io_req req; /* first */
+    struct iovec iov;
+    struct pagefiles *files;
+    struct fd_entry *file;
+    void (*done)(struct pagefiles_fetch *fetch);
+};
+/* Starts it, if the page's file is open. `done` is called on the loop's stack, perhaps before this
+ * returns. */
+bool pagefiles_fetch(struct pagefiles *f, struct file_page place, uint8_t *data,
+                     struct pagefiles_fetch *fetch, void (*done)(struct pagefiles_fetch *fetch));
+/* In `done`: whether the page is there and verified. What is wrong with it, pagefiles_read tells.
+ */
+bool pagefiles_fetched(struct pagefiles_fetch *fetch);
 /* Reads and verifies many in parallel, neighbours in one operation; each .rc is set. Returns the
  * first failure (its words are the task's), ELOQ_OK if none. Reorders the array. */
 int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);

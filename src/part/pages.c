@@ -130,6 +130,23 @@ static int read_at(struct task *t, struct snapshot *s, struct page_id id, struct
     return check_type(t, s, id, type, data);
 }
 
+bool pages_fetch_leaf(struct snapshot *s, struct page_id id, uint8_t *data,
+                      struct pagefiles_fetch *fetch, void (*done)(struct pagefiles_fetch *fetch))
+{
+    struct part *p = s->part;
+    struct file_page place;
+
+    if (!mapping_get(&s->map, id, &place) || !pagefiles_fetch(&p->files, place, data, fetch, done))
+        return false;
+    p->env->pages_read[PAGE_DATA]++;
+    return true;
+}
+
+bool pages_fetched_leaf(struct pagefiles_fetch *fetch)
+{
+    return pagefiles_fetched(fetch) && page_type(fetch->iov.iov_base) == PAGE_DATA;
+}
+
 int pages_read_stored(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
                       uint8_t *data)
 {

@@ -19,6 +19,11 @@ int pages_read(struct task *t, struct snapshot *s, struct page_id id, enum page_
 /* The same from the device in any case. */
 int pages_read_stored(struct task *t, struct snapshot *s, struct page_id id, enum page_type type,
                       uint8_t *data);
+/* A data page by a read that no task waits for (pagefiles_fetch). */
+bool pages_fetch_leaf(struct snapshot *s, struct page_id id, uint8_t *data,
+                      struct pagefiles_fetch *fetch, void (*done)(struct pagefiles_fetch *fetch));
+/* Whether it is there: checksum and type verified. */
+bool pages_fetched_leaf(struct pagefiles_fetch *fetch);
 struct page_read {
     struct page_id id;
     uint8_t *data;

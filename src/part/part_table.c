@@ -218,6 +218,17 @@ struct part *part_table_peek(struct part_table *tab, const char *table, uint32_t
     return p;
 }
 
+struct part *part_table_hold(struct part_table *tab, const char *table, uint32_t partition)
+{
+    struct part *p = tab->bytes <= tab->limit ? part_table_peek(tab, table, partition) : NULL;
+
+    if (!p)
+        return NULL;
+    list_remove(&p->lru);
+    p->refs++;
+    return p;
+}
+
 void part_table_release(struct part_table *tab, struct part *p)
 {
     CHECK(p->refs > 0);

@@ -34,6 +34,9 @@ int part_table_acquire(struct task *t, struct part_table *tab, const char *table
                        uint32_t partition, bool create, struct part **ret);
 /* The partition if it is loaded and exists, for the time until the next suspension; else NULL. */
 struct part *part_table_peek(struct part_table *tab, const char *table, uint32_t partition);
+/* The same with a reference, for one who does not suspend: NULL too while more is loaded than
+ * should be, since it cannot trim. */
+struct part *part_table_hold(struct part_table *tab, const char *table, uint32_t partition);
 void part_table_release(struct part_table *tab, struct part *p);
 /* One more reference to one that is referenced. */
 void part_table_retain(struct part *p);

@@ -209,6 +209,13 @@ static const char *check_frame(const struct snapshot *s, const struct leaf *leaf
     return NULL;
 }
 
+bool descend_try_leaf(const struct snapshot *s, const uint8_t *page, const struct leaf_frame *frame,
+                      uint8_t *key_buffer, struct leaf *ret)
+{
+    return leaf_open(ret, page, s->part->env->shape.page_bytes) == ELOQ_OK
+           && !check_frame(s, ret, frame, key_buffer);
+}
+
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
                       const struct leaf_frame *frame, uint8_t *key_buffer, struct leaf *ret)
 {
@@ -221,16 +228,11 @@ int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, con
     return descend_damage(t, pages_fail(t, s, id, fault), frame->lower, frame->upper);
 }
 
-static struct leaf_frame frame_of(const struct descent *d)
-{
-    return (struct leaf_frame){ d->lower, d->upper, d->prev, d->next };
-}
-
 /* The leaf that the descent has found. */
 static int open_found(struct task *t, struct snapshot *s, const struct descent *d,
                       const uint8_t *page, struct leaf *ret)
 {
-    struct leaf_frame frame = frame_of(d);
+    struct leaf_frame frame = descend_frame(d);
     return descend_open_leaf(t, s, d->leaf, page, &frame, d->scratch, ret);
 }
 
@@ -247,7 +249,7 @@ struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, 
         page->is_open =
             leaf_open(&page->leaf, page->data, s->part->env->shape.page_bytes) == ELOQ_OK;
     *ret = page->leaf;
-    struct leaf_frame frame = frame_of(d);
+    struct leaf_frame frame = descend_frame(d);
     if (page->is_open && !check_frame(s, ret, &frame, d->scratch))
         return page;
     leaf_cache_unpin(page);

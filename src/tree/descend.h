@@ -5,13 +5,7 @@
 #pragma once
 
 #include "page/leaf.h"
-#include "part/pages.h"
-
-/* What the index says of a leaf: a page that says otherwise is in the wrong place, or old. */
-struct leaf_frame {
-    eloq_slice lower, upper;   /* its keys lie in [lower, upper); empty = open */
-    struct page_id prev, next; /* its neighbours; NO_PAGE: the index page does not tell */
-};
+#include "tree/tree.h"
 
 struct descent {
     struct page_id path[TREE_DEPTH_MAX]; /* index pages, root first; the last one is above leaves */
@@ -24,6 +18,11 @@ struct descent {
     uint8_t *lower_bytes, *upper_bytes;
 };
 
+/* What the descent says of the leaf it found. */
+static inline struct leaf_frame descend_frame(const struct descent *d)
+{
+    return (struct leaf_frame){ d->lower, d->upper, d->prev, d->next };
+}
 /* Memory for any number of descents, from the task's arena. ELOQ_OK or ELOQ_NO_MEMORY. */
 int descent_init(struct task *t, struct descent *d, uint32_t page_bytes);
 /* The same in DESCENT_PAGES pages of the caller's memory. */
@@ -53,6 +52,9 @@ bool descend_is_linked(const struct snapshot *s, const struct leaf *leaf,
  * says; else ELOQ_CORRUPTED with words. key_buffer: page_bytes. */
 int descend_open_leaf(struct task *t, struct snapshot *s, struct page_id id, const uint8_t *page,
                       const struct leaf_frame *frame, uint8_t *key_buffer, struct leaf *ret);
+/* The same without words: whether it is so. */
+bool descend_try_leaf(const struct snapshot *s, const uint8_t *page, const struct leaf_frame *frame,
+                      uint8_t *key_buffer, struct leaf *ret);
 /* A leaf for reading only, held in memory across suspensions. Zero it first. */
 struct held_leaf {
     struct page_id id;

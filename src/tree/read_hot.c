@@ -7,7 +7,7 @@
 #include "tree/value.h"
 
 /* ELOQ_OK, ELOQ_NOT_FOUND or ELOQ_FETCH. */
-static int find(const struct descent *d, const struct leaf *leaf, eloq_slice key,
+static int find(const struct leaf_frame *frame, const struct leaf *leaf, eloq_slice key,
                 uint8_t *key_buffer, struct tree_sink *sink)
 {
     struct leaf_cursor c;
@@ -16,7 +16,7 @@ static int find(const struct descent *d, const struct leaf *leaf, eloq_slice key
     int rc = leaf_seek(&c, key);
     if (rc != ELOQ_OK && rc != ELOQ_END)
         return ELOQ_FETCH;
-    if (rc == ELOQ_END && d->next.n == NO_PAGE && d->upper.size != 0)
+    if (rc == ELOQ_END && frame->next.n == NO_PAGE && frame->upper.size != 0)
         return ELOQ_FETCH; /* whether the leaf behind is the right one is to be looked at */
     const struct entry *entry = &c.entry;
     if (rc != ELOQ_OK || !slice_equal(entry->key, key) || value_is_hidden(entry, sink->now_ms))
@@ -34,21 +34,36 @@ static int find(const struct descent *d, const struct leaf *leaf, eloq_slice key
     return ELOQ_OK;
 }
 
-int tree_get_hot(struct snapshot *s, eloq_slice key, struct tree_sink *sink, uint8_t *scratch)
+int tree_get_hot(struct snapshot *s, eloq_slice key, struct tree_sink *sink, uint8_t *scratch,
+                 struct tree_miss *ret_miss)
 {
     uint32_t page_bytes = s->part->env->shape.page_bytes;
     struct descent d;
     struct leaf leaf;
 
+    ret_miss->leaf = page_id(NO_PAGE);
     if (s->root[TREE_MAIN].n == NO_PAGE || key.size == 0)
         return ELOQ_NOT_FOUND;
     descent_init_in(&d, scratch, page_bytes);
     if (!descend_in_memory(s, s->root[TREE_MAIN], key, &d))
         return ELOQ_FETCH;
+    struct leaf_frame frame = descend_frame(&d);
     struct leaf_page *page = descend_pin_leaf(s, &d, &leaf);
-    if (!page)
+    if (!page) {
+        *ret_miss = (struct tree_miss){ d.leaf, frame };
         return ELOQ_FETCH;
-    int rc = find(&d, &leaf, key, scratch + DESCENT_PAGES * (size_t)page_bytes, sink);
+    }
+    int rc = find(&frame, &leaf, key, scratch + DESCENT_PAGES * (size_t)page_bytes, sink);
     leaf_cache_unpin(page);
     return rc;
+}
+
+int tree_get_in_leaf(struct snapshot *s, const struct tree_miss *miss, const uint8_t *page,
+                     eloq_slice key, struct tree_sink *sink, uint8_t *scratch)
+{
+    struct leaf leaf;
+
+    if (!descend_try_leaf(s, page, &miss->frame, scratch, &leaf))
+        return ELOQ_FETCH;
+    return find(&miss->frame, &leaf, key, scratch, sink);
 }

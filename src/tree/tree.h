@@ -6,6 +6,12 @@
 #include "part/wtx.h"
 #include "tree/scan.h"
 
+/* What the index says of a leaf: a page that says otherwise is in the wrong place, or old. */
+struct leaf_frame {
+    eloq_slice lower, upper;   /* its keys lie in [lower, upper); empty = open */
+    struct page_id prev, next; /* its neighbours; NO_PAGE: the index page does not tell */
+};
+
 /* Where a read puts its result: memory that survives the task. Called once, just before the copy;
  * answers a buffer of `size` bytes for the value (and key), NULL when there is no memory. */
 struct tree_sink {
@@ -18,10 +24,20 @@ struct tree_sink {
 
 /* ELOQ_OK, ELOQ_NOT_FOUND or a failure. */
 int tree_get(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
+/* A leaf that a read lacks. */
+struct tree_miss {
+    struct page_id leaf;     /* NO_PAGE: it is not known which, or that is not what is missing */
+    struct leaf_frame frame; /* in the scratch memory of the read */
+};
 /* The same from what is in memory, without a task: ELOQ_OK, ELOQ_NOT_FOUND, or ELOQ_FETCH when that
- * is not enough or something is wrong, which tree_get tells. scratch: TREE_HOT_PAGES pages. */
+ * is not enough (*ret_miss) or something is wrong, which tree_get tells. scratch: TREE_HOT_PAGES
+ * pages. */
 #define TREE_HOT_PAGES 5
-int tree_get_hot(struct snapshot *s, eloq_slice key, struct tree_sink *sink, uint8_t *scratch);
+int tree_get_hot(struct snapshot *s, eloq_slice key, struct tree_sink *sink, uint8_t *scratch,
+                 struct tree_miss *ret_miss);
+/* The same when the leaf was read: into `page`, by tree/read_cold.h. */
+int tree_get_in_leaf(struct snapshot *s, const struct tree_miss *miss, const uint8_t *page,
+                     eloq_slice key, struct tree_sink *sink, uint8_t *scratch);
 /* The greatest visible key <= key, whatever lies between. */
 int tree_floor(struct task *t, struct snapshot *s, eloq_slice key, struct tree_sink *sink);
 
