@@ -125,8 +125,8 @@ struct engine {
 extern const struct workload workloads[];
 extern const struct engine *const engines[]; /* NULL behind the last */
 /* Settings that differ from the peer's defaults are in its file, with the reason. */
-extern const struct engine engine_eloq, engine_eloq_append, engine_rocksdb, engine_leveldb,
-    engine_lmdb, engine_wiredtiger, engine_sqlite;
+extern const struct engine engine_eloq, engine_eloq_append, engine_eloq_one_flush, engine_rocksdb,
+    engine_leveldb, engine_lmdb, engine_wiredtiger, engine_sqlite;
 
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void *allocate(size_t size);

@@ -1,4 +1,5 @@
-/* bench/engine_eloq.c -- EloqStore, through its public header, in place and in append mode.
+/* bench/engine_eloq.c -- EloqStore, through its public header: in place, in append mode, and in
+ * place with one flush a small commit.
  *
  * Where the workload allows it the store is host-driven: the thread that asks runs the shard.
  * Otherwise a shard has a thread, calls wait, and several operations in flight come back through a
@@ -18,6 +19,7 @@ enum { STORES_MAX = 64, PATH_BYTES = 4096 };
 struct store {
     const struct config *config;
     bool is_append;
+    bool is_one_flush;
     bool is_hosted;
     uint32_t store_count; /* of private streams: one a partition */
     eloq_store *stores[STORES_MAX];
@@ -48,9 +50,12 @@ static void tell(void *user, int level, const char *line)
         fprintf(stderr, "eloq: %s\n", line);
 }
 
-/* Files of a sixteenth of a partition: small enough that a few are reclaimed at a time. */
-static uint64_t file_bytes(const struct config *config)
+/* Append mode: files of a sixteenth of a partition, small enough that a few are reclaimed at a
+ * time. In place pages are reused one by one; in one file those of a commit take one flush. */
+static uint64_t file_bytes(const struct config *config, bool is_append)
 {
+    if (!is_append)
+        return config->partitions > 1000 ? MIB : 1024 * MIB;
     uint64_t total = config->keys * (config->value_size + KEY_BYTES) / config->partitions / 16;
     uint64_t bytes = config->partitions > 1000 ? 64 * KIB : MIB;
     while (bytes < total && bytes < 256 * MIB)
@@ -70,7 +75,8 @@ static eloq_store *open_one(const struct store *store, uint32_t number)
     else
         snprintf(path, sizeof(path), "%s", config->directory);
     options.format.data_append_mode = store->is_append ? 1 : ELOQ_ZERO;
-    options.format.data_file_size = file_bytes(config);
+    options.format.data_file_size = file_bytes(config, store->is_append);
+    options.format.commit_protocol = store->is_one_flush ? ELOQ_ONE_FLUSH : ELOQ_TWO_FLUSH;
     options.memory_bytes = config->cache;
     options.buffer_pool_size = config->cache / 8;
     options.data_cache_bytes = config->cache / 2;
@@ -82,11 +88,12 @@ static eloq_store *open_one(const struct store *store, uint32_t number)
     return db;
 }
 
-static struct store *open_store(const struct config *config, bool is_append)
+static struct store *open_store(const struct config *config, bool is_append, bool is_one_flush)
 {
     struct store *store = allocate(sizeof(*store));
     store->config = config;
     store->is_append = is_append;
+    store->is_one_flush = is_one_flush;
     store->is_hosted = config->workload->is_hosted && !config->is_loading;
     store->store_count = config->workload->is_private ? config->partitions : 1;
     if (store->store_count > STORES_MAX)
@@ -98,12 +105,17 @@ static struct store *open_store(const struct config *config, bool is_append)
 
 static void *eloq_open_in_place(const struct config *config)
 {
-    return open_store(config, false);
+    return open_store(config, false, false);
 }
 
 static void *eloq_open_append(const struct config *config)
 {
-    return open_store(config, true);
+    return open_store(config, true, false);
+}
+
+static void *eloq_open_one_flush(const struct config *config)
+{
+    return open_store(config, false, true);
 }
 
 static void eloq_close_store(void *opaque)
@@ -318,3 +330,5 @@ static void eloq_pipeline(void *opaque, uint32_t depth, struct stream *stream)
 
 const struct engine engine_eloq = ELOQ_ENGINE("eloq", eloq_open_in_place, NULL);
 const struct engine engine_eloq_append = ELOQ_ENGINE("eloq_append", eloq_open_append, eloq_settle);
+const struct engine engine_eloq_one_flush =
+    ELOQ_ENGINE("eloq_one_flush", eloq_open_one_flush, NULL);

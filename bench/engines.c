@@ -4,6 +4,7 @@
 const struct engine *const engines[] = {
     &engine_eloq,
     &engine_eloq_append,
+    &engine_eloq_one_flush,
 #ifdef HAVE_ROCKSDB
     &engine_rocksdb,
 #endif

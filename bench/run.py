@@ -32,6 +32,9 @@ JOBS = {
     "S1": ["--rw=read", "--bs=1m", "--iodepth=4"],
 }
 
+# Where a protocol of small commits makes a difference.
+ONE_FLUSH = ["W1/1x100B", "W2", "W3"]
+
 
 def job_of(workload, variant):
     return JOBS.get(f"{workload}/{variant}") or JOBS.get(workload)
@@ -123,6 +126,8 @@ def measure(args, engine, workload):
         line.update(fio(args.directory, job, max(1, int(args.seconds or 1))))
         return line
     if workload["eloq_only"] and not engine.startswith("eloq"):
+        return None
+    if engine == "eloq_one_flush" and not wanted(workload, ONE_FLUSH):
         return None
     command = [args.bench, "--directory", args.directory, "--engine", engine,
                "--workload", name[0], "--variant", name[1]]

@@ -7,7 +7,7 @@ import json
 import statistics
 import sys
 
-OURS = ("eloq", "eloq_append")
+OURS = ("eloq", "eloq_append", "eloq_one_flush")
 ORDER = OURS + ("rocksdb", "lmdb", "leveldb", "wiredtiger", "sqlite", "device")
 
 # Of each workload: what is compared, its field, and whether more is better.
