@@ -21,16 +21,15 @@ void inbox_deinit(struct inbox *b)
     inbox_close(b);
     pthread_mutex_lock(&b->lock);
     CHECK(!b->head);
-    while (b->blocked > 0)
+    while (b->blocked > 0 || b->waking > 0)
         pthread_cond_wait(&b->room, &b->lock);
     pthread_mutex_unlock(&b->lock);
     pthread_cond_destroy(&b->room);
     pthread_mutex_destroy(&b->lock);
 }
 
-/* With the lock held; the wake-up too, so that a pusher is done with the inbox when it unlocks:
- * what it pushed may be the last thing the inbox lives for. */
-static void append(struct inbox *b, struct inbox_item *item)
+/* With the lock held. True: wake_up follows. */
+static bool append(struct inbox *b, struct inbox_item *item)
 {
     item->next = NULL;
     if (b->tail)
@@ -38,8 +37,21 @@ static void append(struct inbox *b, struct inbox_item *item)
     else
         b->head = item;
     b->tail = item;
-    if (atomic_exchange(&b->maybe_asleep, false) && b->wake)
-        b->wake(b->wake_user);
+    bool must_wake = atomic_exchange(&b->maybe_asleep, false) && b->wake;
+    b->waking += must_wake;
+    return must_wake;
+}
+
+/* Without the lock, for which the shard that awakes asks first of all. What was pushed may be the
+ * last thing the inbox lives for: inbox_deinit waits for us. */
+static void wake_up(struct inbox *b)
+{
+    b->wake(b->wake_user);
+    pthread_mutex_lock(&b->lock);
+    b->waking--;
+    if (b->closed)
+        pthread_cond_broadcast(&b->room);
+    pthread_mutex_unlock(&b->lock);
 }
 
 static bool full(const struct inbox *b)
@@ -60,6 +72,7 @@ static void block(struct inbox *b)
 
 int inbox_push(struct inbox *b, struct inbox_item *item, bool wait)
 {
+    bool must_wake = false;
     int rc = ELOQ_OK;
 
     pthread_mutex_lock(&b->lock);
@@ -72,9 +85,11 @@ int inbox_push(struct inbox *b, struct inbox_item *item, bool wait)
     } else {
         item->counted = true;
         b->count++;
-        append(b, item);
+        must_wake = append(b, item);
     }
     pthread_mutex_unlock(&b->lock);
+    if (must_wake)
+        wake_up(b);
     return rc;
 }
 
@@ -82,8 +97,10 @@ void inbox_push_internal(struct inbox *b, struct inbox_item *item)
 {
     pthread_mutex_lock(&b->lock);
     item->counted = false;
-    append(b, item);
+    bool must_wake = append(b, item);
     pthread_mutex_unlock(&b->lock);
+    if (must_wake)
+        wake_up(b);
 }
 
 struct inbox_item *inbox_take(struct inbox *b)

@@ -1,7 +1,7 @@
 /* coro/inbox.h -- messages from other threads to a shard, in order per sender; bounded.
  *
  * Push from any thread; take from the shard's thread only. `wake` is called when the shard may be
- * asleep: under the inbox's lock, so it must not call the inbox. */
+ * asleep; it must not call the inbox. */
 #pragma once
 
 #include <pthread.h>
@@ -21,6 +21,7 @@ struct inbox {
     size_t count;   /* counted items inside, plus those taken and not yet inbox_done */
     size_t bound;   /* 0 = none */
     size_t blocked; /* pushers waiting for room */
+    size_t waking;  /* pushers that call wake */
     bool closed;
     _Atomic bool maybe_asleep;
     void (*wake)(void *user);
@@ -28,7 +29,7 @@ struct inbox {
 };
 
 int inbox_init(struct inbox *b, size_t bound, void (*wake)(void *user), void *user);
-/* Closes it and waits until no pusher is blocked. It must be empty. */
+/* Closes it and waits until no pusher is blocked or inside wake. It must be empty. */
 void inbox_deinit(struct inbox *b);
 /* ELOQ_OK; ELOQ_BUSY when full and !wait; ELOQ_CLOSED. With wait it blocks for room. */
 int inbox_push(struct inbox *b, struct inbox_item *item, bool wait);

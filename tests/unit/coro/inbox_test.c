@@ -240,7 +240,50 @@ START_TEST(closing_sends_blocked_pushers_away)
 }
 END_TEST
 
+struct slow_wake {
+    struct inbox inbox;
+    struct letter letter;
+    _Atomic bool began, ended;
+};
+
+static void wake_slowly(void *user)
+{
+    const struct timespec pause = { .tv_nsec = 20000000 };
+    struct slow_wake *w = user;
+
+    atomic_store(&w->began, true);
+    nanosleep(&pause, NULL);
+    atomic_store(&w->ended, true);
+}
+
+static void *push_one(void *user)
+{
+    struct slow_wake *w = user;
+
+    inbox_push_internal(&w->inbox, &w->letter.item);
+    return NULL;
+}
+
+/* The item is to be had meanwhile, and the inbox stays until the pusher is done with it. */
+START_TEST(the_end_waits_for_a_pusher_that_wakes)
+{
+    static struct slow_wake w;
+    pthread_t thread;
+
+    inbox_init(&w.inbox, 0, wake_slowly, &w);
+    ck_assert(inbox_sleep(&w.inbox));
+    ck_assert_int_eq(pthread_create(&thread, NULL, push_one, &w), 0);
+    while (!atomic_load(&w.began))
+        sched_yield();
+    ck_assert_ptr_nonnull(inbox_take(&w.inbox));
+    inbox_deinit(&w.inbox);
+    ck_assert(atomic_load(&w.ended));
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 RUN_TESTS("inbox", items_come_out_in_the_order_they_went_in,
           a_full_inbox_refuses_until_an_item_is_done, a_bound_of_zero_is_no_bound,
           a_closed_inbox_takes_only_our_own_messages, a_sleeper_is_woken_once_and_nobody_else,
-          each_senders_items_arrive_once_and_in_order, closing_sends_blocked_pushers_away)
+          each_senders_items_arrive_once_and_in_order, closing_sends_blocked_pushers_away,
+          the_end_waits_for_a_pusher_that_wakes)
