@@ -7,7 +7,9 @@
  * (1) A poll makes at most one system call for all that is queued, and none when nothing is.
  * (2) The ring has room for every request it holds and for the watch of the wake descriptor, so
  *     neither of its queues can overflow.
- * (3) It is made disabled and enabled by the first call on the thread that runs it: the kernel then
+ * (3) A short write or flush is held back until the next poll: one that may wait makes it itself
+ *     (here.h), if nothing else is under way that it would keep waiting.
+ * (4) It is made disabled and enabled by the first call on the thread that runs it: the kernel then
  *     takes that thread for its only user. */
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "io/here.h"
+#include "io/posix.h"
 #include "io/uring_ops.h"
 #include "io/wake.h"
 
@@ -27,6 +31,7 @@
 /* Completions taken by one poll. What they lead to is submitted before the next are taken, or the
  * device would run dry while a long row of them is worked off. */
 #define REAP_MAX 8
+#define HERE_WAIT_NS UINT64_C(1000000) /* who may wait as long may make a call */
 
 struct uring {
     struct io io; /* first */
@@ -35,6 +40,9 @@ struct uring {
     struct list waiting; /* beyond the ring's size */
     uint32_t limit;
     uint32_t in_ring;
+    uint32_t others; /* of these, neither write nor flush */
+    struct here here;
+    struct io_req *held; /* (3); NULL: none */
     bool enabled;
     bool watching; /* the wake descriptor */
     struct log_limit complaint;
@@ -71,12 +79,18 @@ static void prepare(struct uring *u, struct io_req *req)
     io_uring_sqe_set_data(sqe, req);
 }
 
+static bool is_other(const struct io_req *req)
+{
+    return req->op != IO_WRITE && req->op != IO_SYNC;
+}
+
 static void feed(struct uring *u)
 {
     while (u->in_ring < u->limit && !list_empty(&u->waiting)) {
         struct io_req *req = container_of(list_pop_front(&u->waiting), struct io_req, link);
 
         u->in_ring++;
+        u->others += is_other(req);
         uring_begin(req);
         prepare(u, req);
     }
@@ -99,7 +113,24 @@ static void submit(struct io *io, struct io_req *req)
     struct uring *u = uring_of(io);
 
     enable(u);
+    if (here_is_short(&u->here, req)) {
+        struct io_req *before = u->held;
+
+        u->held = req;
+        req = before;
+    }
+    if (!req)
+        return;
     list_push_back(&u->waiting, &req->link);
+    feed(u);
+}
+
+static void let_go(struct uring *u)
+{
+    if (!u->held)
+        return;
+    list_push_back(&u->waiting, &u->held->link);
+    u->held = NULL;
     feed(u);
 }
 
@@ -148,11 +179,14 @@ static void answered(struct uring *u, struct io_req *req, int32_t answer)
         return;
     }
     u->in_ring--;
+    u->others -= is_other(req);
     io_complete(&u->io, req, result);
 }
 
-static void reap(struct uring *u)
+/* True: somebody wanted to wake us. */
+static bool reap(struct uring *u)
 {
+    bool was_woken = false;
     /* The rest, and what completes meanwhile, is for the next poll. */
     unsigned n = MIN(io_uring_cq_ready(&u->ring), REAP_MAX);
 
@@ -169,10 +203,33 @@ static void reap(struct uring *u)
         if (data == u) {
             u->watching = false;
             wake_drain(u->io.wake_fd);
+            was_woken = true;
         } else {
             answered(u, data, answer);
         }
     }
+    return was_woken;
+}
+
+static bool may_make_held(struct uring *u, uint64_t wait_ns)
+{
+    return wait_ns >= HERE_WAIT_NS && u->others == 0 && list_empty(&u->waiting)
+           && io_uring_cq_ready(&u->ring) == 0;
+}
+
+/* Instead of waiting. What else was submitted goes on meanwhile. */
+static void make_held(struct uring *u)
+{
+    struct io_req *req = u->held;
+
+    u->held = NULL;
+    enter(u, 0);
+    uint64_t begin_ns = clock_mono_ns(&clock_system);
+    int64_t result = posix_execute(req);
+    uint64_t took_ns = clock_mono_ns(&clock_system) - begin_ns;
+    io_complete(&u->io, req, result);
+    enter(u, 0);
+    here_was(&u->here, took_ns, reap(u));
 }
 
 static void poll_io(struct io *io, uint64_t wait_ns)
@@ -181,6 +238,11 @@ static void poll_io(struct io *io, uint64_t wait_ns)
 
     enable(u);
     watch(u);
+    if (u->held && may_make_held(u, wait_ns)) {
+        make_held(u);
+        return;
+    }
+    let_go(u);
     enter(u, wait_ns);
     reap(u);
     feed(u);
@@ -256,6 +318,7 @@ int uring_open(struct mem *m, const struct log *log, const struct io_config *con
     u->io.mem = m;
     u->io.log = log;
     list_init(&u->waiting);
+    here_init(&u->here);
     rc = make_ring(u, queue_size);
     if (rc < 0)
         goto free_memory;
