@@ -71,12 +71,3 @@ bool reader_v64(struct reader *r, uint64_t *ret)
     }
     return read_varint(r, VARINT64_MAX_BYTES, 64, ret);
 }
-
-bool reader_bytes(struct reader *r, size_t n, const uint8_t **ret)
-{
-    if (reader_left(r) < n)
-        return false;
-    *ret = r->pos;
-    r->pos += n;
-    return true;
-}

@@ -100,4 +100,39 @@ bool reader_u64(struct reader *r, uint64_t *ret);
 bool reader_v32(struct reader *r, uint32_t *ret);
 bool reader_v64(struct reader *r, uint64_t *ret);
 /* Lends n bytes of the region. */
-bool reader_bytes(struct reader *r, size_t n, const uint8_t **ret);
+static inline bool reader_bytes(struct reader *r, size_t n, const uint8_t **ret)
+{
+    if (reader_left(r) < n)
+        return false;
+    *ret = r->pos;
+    r->pos += n;
+    return true;
+}
+
+/* As memcpy, for what is mostly shorter than 17 bytes: without a call. */
+static inline void copy_short(void *to, const void *from, size_t n)
+{
+    uint8_t *t = to;
+    const uint8_t *f = from;
+    uint64_t a, b;
+    uint32_t c, d;
+
+    if (unlikely(n > 16)) {
+        memcpy(t, f, n);
+    } else if (n >= 8) {
+        memcpy(&a, f, 8);
+        memcpy(&b, f + n - 8, 8);
+        memcpy(t, &a, 8);
+        memcpy(t + n - 8, &b, 8);
+    } else if (n >= 4) {
+        memcpy(&c, f, 4);
+        memcpy(&d, f + n - 4, 4);
+        memcpy(t, &c, 4);
+        memcpy(t + n - 4, &d, 4);
+    } else if (n > 0) {
+        uint8_t first = f[0], middle = f[n / 2], last = f[n - 1];
+        t[0] = first;
+        t[n / 2] = middle;
+        t[n - 1] = last;
+    }
+}

@@ -3,15 +3,6 @@
 
 #include <string.h>
 
-int slice_compare(eloq_slice a, eloq_slice b)
-{
-    size_t common = MIN(a.size, b.size);
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    if (order != 0)
-        return order;
-    return (a.size > b.size) - (a.size < b.size);
-}
-
 bool slice_equal(eloq_slice a, eloq_slice b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -83,7 +83,7 @@ static int peek(const struct index_cursor *c, struct step *ret)
 
 static void advance(struct index_cursor *c, const struct step *s)
 {
-    memcpy(c->key + s->key.shared, s->key.fresh, s->key.fresh_size);
+    copy_short(c->key + s->key.shared, s->key.fresh, s->key.fresh_size);
     c->key_size = s->key.shared + s->key.fresh_size;
     c->offset = s->end;
     c->next_restart += s->opens_region;
@@ -123,6 +123,7 @@ int index_seek(const struct index *index, eloq_slice key, bool below, uint8_t *k
     uint8_t *upper = key_buffer + index->entries_end; /* no key is longer than the entries */
     uint32_t upper_size = 0;
     uint32_t matched = 0;
+    ret->slot = 0;
     bool is_passed = region == 0; /* c.child is a child, and not just where the region begins */
     ret->before = ret->behind = page_id(NO_PAGE);
     for (;;) {
@@ -134,8 +135,8 @@ int index_seek(const struct index *index, eloq_slice key, bool below, uint8_t *k
             break;
         int order = to_end ? -1 : regions_compare(key, &s.key, &matched);
         if (order > 0 || (order == 0 && below)) {
-            memcpy(upper, c.key, s.key.shared);
-            memcpy(upper + s.key.shared, s.key.fresh, s.key.fresh_size);
+            copy_short(upper, c.key, s.key.shared);
+            copy_short(upper + s.key.shared, s.key.fresh, s.key.fresh_size);
             upper_size = s.key.shared + s.key.fresh_size;
             ret->behind = s.child;
             break;
@@ -143,6 +144,7 @@ int index_seek(const struct index *index, eloq_slice key, bool below, uint8_t *k
         if (is_passed)
             ret->before = c.child;
         is_passed = true;
+        ret->slot = c.offset;
         advance(&c, &s);
     }
     ret->child = c.child;

@@ -33,6 +33,7 @@ struct index_found {
     eloq_slice upper; /* the next separator; empty if it is the last child */
     /* Its neighbours in this page; NO_PAGE: there is none, or (before) the search passed none. */
     struct page_id before, behind;
+    uint32_t slot; /* where the child stands in the page; 0: it is the leftmost */
 };
 
 int index_open(struct index *index, const uint8_t *page, uint32_t page_bytes);

@@ -109,7 +109,7 @@ static int peek(const struct leaf_cursor *c, struct step *ret)
 
 static void advance(struct leaf_cursor *c, const struct step *s)
 {
-    memcpy(c->key + s->key.shared, s->key.fresh, s->key.fresh_size);
+    copy_short(c->key + s->key.shared, s->key.fresh, s->key.fresh_size);
     c->key_size = s->key.shared + s->key.fresh_size;
     c->offset = s->end;
     c->next_restart += s->opens_region;

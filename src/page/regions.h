@@ -49,6 +49,8 @@ static inline bool regions_ascends(const uint8_t *previous, uint32_t previous_si
 {
     uint32_t rest = previous_size - key->shared;
     uint32_t n = MIN(rest, key->fresh_size);
+    if (likely(n > 0 && key->fresh[0] != previous[key->shared])) /* as it should be */
+        return key->fresh[0] > previous[key->shared];
     int order = n > 0 ? memcmp(key->fresh, previous + key->shared, n) : 0;
     return order > 0 || (order == 0 && key->fresh_size > rest);
 }

@@ -25,16 +25,23 @@ struct leaf_owner {
     uint64_t number; /* its address would make each run another one */
 };
 
-/* What a read needs comes first, in one line of the processor's cache. */
+/* Where an index page refers to a data page that has both its bounds from there. */
+struct leaf_spot {
+    uint64_t index_page; /* cached_page.number; 0: none, or a bound comes from further up */
+    uint32_t slot;
+};
+
+/* What a read needs comes first. */
 struct leaf_page {
     const struct leaf_owner *owner;
     struct file_page place;
     uint8_t *data;
-    struct leaf leaf; /* data opened, if is_open */
+    struct leaf leaf;         /* data opened, if is_open */
+    struct leaf_spot checked; /* seen from there it is what it should be */
+    uint32_t pins;
     bool is_open;
     bool is_main;
     uint8_t uses; /* since it was last looked at for eviction */
-    uint32_t pins;
     struct list queue;    /* small or main */
     struct list siblings; /* of the same owner */
 };

@@ -49,7 +49,7 @@ void page_cache_init(struct page_cache *c, struct mem *m, struct pagepool *pool,
     list_init(&c->lru);
     c->count = 0;
     c->limit = limit;
-    c->hits = c->misses = c->evictions = 0;
+    c->hits = c->misses = c->evictions = c->added = 0;
     wait_list_init(&c->room);
 }
 
@@ -118,6 +118,7 @@ static struct cached_page *add_page(struct page_cache *c, const void *owner, str
     p->owner = owner;
     p->place = place;
     p->data = buffer;
+    p->number = ++c->added;
     CHECK(map_put(&c->pages, page_hash(owner, place), p) == ELOQ_OK);
     c->count++;
     return p;
@@ -212,7 +213,15 @@ int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files
     return ELOQ_OK;
 }
 
-const uint8_t *page_cache_peek(struct page_cache *c, const void *owner, struct file_page place)
+const struct index *page_cache_open(struct cached_page *p, uint32_t page_bytes)
+{
+    CHECK(p->loaded);
+    if (!p->is_open)
+        p->is_open = index_open(&p->index, p->data, page_bytes) == ELOQ_OK;
+    return p->is_open ? &p->index : NULL;
+}
+
+struct cached_page *page_cache_peek(struct page_cache *c, const void *owner, struct file_page place)
 {
     struct cached_page *p = find(c, owner, place);
 
@@ -223,7 +232,7 @@ const uint8_t *page_cache_peek(struct page_cache *c, const void *owner, struct f
         list_remove(&p->lru);
         list_push_back(&c->lru, &p->lru);
     }
-    return p->data;
+    return p;
 }
 
 void page_cache_unpin(struct page_cache *c, struct cached_page *p)

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "coro/single_flight.h"
 #include "file/pagefiles.h"
+#include "page/index.h"
 #include "page/pagepool.h"
 
 struct page_load; /* a read under way and its result, for those who wait for it */
@@ -20,6 +21,9 @@ struct cached_page {
     uint32_t pins;          /* those who wait for the load included */
     bool loaded;            /* else being loaded */
     struct page_load *load; /* NULL once nobody looks at its result any more */
+    uint64_t number;        /* no other page of this cache has or had it */
+    struct index index;     /* data opened, if is_open */
+    bool is_open;
 };
 
 struct page_cache {
@@ -29,6 +33,7 @@ struct page_cache {
     struct list lru;     /* pages that can be evicted, least recently used first */
     size_t count, limit; /* pages loaded or being loaded */
     uint64_t hits, misses, evictions;
+    uint64_t added; /* so far */
     struct wait_list room;
 };
 
@@ -40,8 +45,11 @@ void page_cache_deinit(struct page_cache *c); /* drops everything; nothing may b
  */
 int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files, const void *owner,
                    struct file_page place, struct cached_page **ret);
-/* The content if it is in memory, for the time until the next suspension; else NULL. */
-const uint8_t *page_cache_peek(struct page_cache *c, const void *owner, struct file_page place);
+/* The page if it is in memory, for the time until the next suspension; else NULL. */
+struct cached_page *page_cache_peek(struct page_cache *c, const void *owner,
+                                    struct file_page place);
+/* A loaded page, opened; NULL: it is malformed, or no index page. */
+const struct index *page_cache_open(struct cached_page *p, uint32_t page_bytes);
 void page_cache_unpin(struct page_cache *c, struct cached_page *p);
 /* Puts a page that was just written; takes `data` (from the pool) in any case. Evicts; if there is
  * no room the page is simply not kept. If somebody has read it meanwhile, that one stays. */

@@ -58,14 +58,14 @@ int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id, struc
     return ELOQ_OK;
 }
 
-const uint8_t *pages_peek_index(struct snapshot *s, struct page_id id)
+const struct cached_page *pages_peek_index(struct snapshot *s, struct page_id id)
 {
     struct part *p = s->part;
     struct file_page place;
-    const uint8_t *data =
+    struct cached_page *page =
         mapping_get(&s->map, id, &place) ? page_cache_peek(p->env->cache, p, place) : NULL;
 
-    return data && is_index(data) ? data : NULL;
+    return page && page_cache_open(page, p->env->shape.page_bytes) ? page : NULL;
 }
 
 int pages_copy_index(struct task *t, struct snapshot *s, struct page_id id, uint8_t *data)

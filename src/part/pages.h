@@ -7,9 +7,9 @@
  * verified, type being either of the index types. */
 int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id,
                     struct cached_page **ret);
-/* The content of an index page if it is in memory, for the time until the next suspension; NULL: it
- * is not, or it is no index page. */
-const uint8_t *pages_peek_index(struct snapshot *s, struct page_id id);
+/* An index page, opened, if it is in memory, for the time until the next suspension; NULL: it is
+ * not, or it is no index page, or malformed. */
+const struct cached_page *pages_peek_index(struct snapshot *s, struct page_id id);
 /* Copies an index page into `data` (page_bytes): for those who must hold it across suspensions. */
 int pages_copy_index(struct task *t, struct snapshot *s, struct page_id id, uint8_t *data);
 /* Reads a data or overflow page into `data`, checksum and type verified. Exactly one device read,

@@ -154,12 +154,22 @@ static void keep_index_page(struct wtx *w, const struct page_io *page)
 /* True: the buffer is kept with it. */
 static bool keep_leaf(struct wtx *w, const struct page_io *page)
 {
-    size_t limit = MIN(w->part->env->leaves->limit, LEAVES_MAX);
+    struct part_env *env = w->part->env;
+    size_t limit = MIN(env->leaves->limit, LEAVES_MAX);
 
-    if (page_type(page->data) != PAGE_DATA || w->leaf_count >= limit
-        || !has_room(w, &w->leaves, w->leaf_count, &w->leaf_capacity, sizeof(*w->leaves)))
+    if (page_type(page->data) != PAGE_DATA)
         return false;
-    w->leaves[w->leaf_count++] = *page;
+    if (w->leaf_count < limit
+        && has_room(w, &w->leaves, w->leaf_count, &w->leaf_capacity, sizeof(*w->leaves))) {
+        w->leaves[w->leaf_count++] = *page;
+        return true;
+    }
+    if (w->leaf_count == 0)
+        return false;
+    /* The last one in any case: a sorted load goes on right there. */
+    struct page_io *last = &w->leaves[w->leaf_count - 1];
+    pagepool_put(env->pool, last->data);
+    *last = *page;
     return true;
 }
 

@@ -12,6 +12,7 @@ static void begin(struct descent *d)
     d->depth = 0;
     d->leaf = page_id(NO_PAGE);
     d->lower = d->upper = eloq_bytes(NULL, 0);
+    d->spot = (struct leaf_spot){ 0 };
 }
 
 void descent_init_in(struct descent *d, uint8_t *memory, uint32_t page_bytes)
@@ -48,11 +49,11 @@ static bool narrow(struct descent *d, const struct index_found *found)
             return false;
     }
     if (found->lower.size != 0) {
-        memcpy(d->lower_bytes, found->lower.data, found->lower.size);
+        copy_short(d->lower_bytes, found->lower.data, found->lower.size);
         d->lower = eloq_bytes(d->lower_bytes, found->lower.size);
     }
     if (found->upper.size != 0) {
-        memcpy(d->upper_bytes, found->upper.data, found->upper.size);
+        copy_short(d->upper_bytes, found->upper.data, found->upper.size);
         d->upper = eloq_bytes(d->upper_bytes, found->upper.size);
     }
     return true;
@@ -60,19 +61,19 @@ static bool narrow(struct descent *d, const struct index_found *found)
 
 /* Searches an index page. With `to_leaf` unset, a page above the leaves is left alone. ELOQ_OK or
  * ELOQ_CORRUPTED. */
-static int search_page(struct descent *d, const uint8_t *page, uint32_t page_bytes, eloq_slice key,
+static int search_page(struct descent *d, const struct cached_page *page, eloq_slice key,
                        bool below, bool to_leaf, struct page_id *ret_child, bool *ret_above_leaves)
 {
-    struct index index;
     struct index_found found;
 
-    TRY(index_open(&index, page, page_bytes));
-    *ret_above_leaves = index.above_leaves;
-    if (!to_leaf && index.above_leaves)
+    *ret_above_leaves = page->index.above_leaves;
+    if (!to_leaf && *ret_above_leaves)
         return ELOQ_OK;
-    TRY(index_seek(&index, key, below, d->scratch, &found));
+    TRY(index_seek(&page->index, key, below, d->scratch, &found));
     if (!narrow(d, &found))
         return ELOQ_CORRUPTED;
+    bool is_inner = found.lower.size != 0 && found.upper.size != 0;
+    d->spot = (struct leaf_spot){ is_inner ? page->number : 0, found.slot };
     *ret_child = found.child;
     d->prev = found.before;
     d->next = found.behind;
@@ -87,8 +88,9 @@ static int search(struct task *t, struct snapshot *s, struct descent *d, struct 
     struct cached_page *page;
 
     TRY(pages_pin_index(t, s, id, &page));
-    int rc = search_page(d, page->data, env->shape.page_bytes, key, below, to_leaf, ret_child,
-                         ret_above_leaves);
+    int rc = page_cache_open(page, env->shape.page_bytes)
+                 ? search_page(d, page, key, below, to_leaf, ret_child, ret_above_leaves)
+                 : ELOQ_CORRUPTED;
     page_cache_unpin(env->cache, page);
     return rc < 0 ? pages_fail(t, s, id, "malformed index page, or out of its parent's bounds")
                   : ELOQ_OK;
@@ -155,11 +157,9 @@ bool descend_in_memory(struct snapshot *s, struct page_id root, eloq_slice key, 
     begin(d);
     while (!above_leaves) {
         struct page_id child = page_id(NO_PAGE);
-        const uint8_t *page = d->depth < TREE_DEPTH_MAX ? pages_peek_index(s, id) : NULL;
-        if (!page
-            || search_page(d, page, s->part->env->shape.page_bytes, key, false, true, &child,
-                           &above_leaves)
-                   < 0)
+        const struct cached_page *page =
+            d->depth < TREE_DEPTH_MAX ? pages_peek_index(s, id) : NULL;
+        if (!page || search_page(d, page, key, false, true, &child, &above_leaves) < 0)
             return false;
         d->path[d->depth++] = id;
         id = child;
@@ -236,6 +236,33 @@ static int open_found(struct task *t, struct snapshot *s, const struct descent *
     return descend_open_leaf(t, s, d->leaf, page, &frame, d->scratch, ret);
 }
 
+/* Whether the next check of this leaf, found at the same spot, would look at the same bytes. */
+static bool is_final(const struct descent *d, const struct leaf *leaf)
+{
+    return d->spot.index_page != 0 && (d->prev.n == NO_PAGE || d->prev.n == leaf->prev.n)
+           && (d->next.n == NO_PAGE || d->next.n == leaf->next.n);
+}
+
+static bool is_checked(const struct leaf_page *page, const struct descent *d)
+{
+    return d->spot.index_page != 0 && page->checked.index_page == d->spot.index_page
+           && page->checked.slot == d->spot.slot;
+}
+
+static bool check_kept(struct snapshot *s, struct leaf_page *page, const struct descent *d)
+{
+    struct leaf_frame frame = descend_frame(d);
+
+    if (!page->is_open)
+        page->is_open =
+            leaf_open(&page->leaf, page->data, s->part->env->shape.page_bytes) == ELOQ_OK;
+    if (!page->is_open || check_frame(s, &page->leaf, &frame, d->scratch))
+        return false;
+    if (is_final(d, &page->leaf))
+        page->checked = d->spot;
+    return true;
+}
+
 struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, struct leaf *ret)
 {
     struct leaf_page *page = pages_pin_leaf(s, d->leaf);
@@ -245,15 +272,12 @@ struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, 
     __builtin_prefetch(page->data); /* what is looked at first, all at once */
     __builtin_prefetch(page->data + page->leaf.entries_end);
     __builtin_prefetch(page->data + page->leaf.entries_end / 2);
-    if (!page->is_open)
-        page->is_open =
-            leaf_open(&page->leaf, page->data, s->part->env->shape.page_bytes) == ELOQ_OK;
+    if (!is_checked(page, d) && !check_kept(s, page, d)) {
+        leaf_cache_unpin(page);
+        return NULL;
+    }
     *ret = page->leaf;
-    struct leaf_frame frame = descend_frame(d);
-    if (page->is_open && !check_frame(s, ret, &frame, d->scratch))
-        return page;
-    leaf_cache_unpin(page);
-    return NULL;
+    return page;
 }
 
 int descend_read_leaf(struct task *t, struct snapshot *s, const struct descent *d, uint8_t *page,

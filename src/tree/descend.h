@@ -14,6 +14,7 @@ struct descent {
     eloq_slice lower, upper;   /* keys of the leaf (descend_index: of the last index page) lie in
                                   [lower, upper); empty = open */
     struct page_id prev, next; /* of the leaf, as in struct leaf_frame */
+    struct leaf_spot spot;     /* of the leaf */
     uint8_t *scratch;          /* 2 pages, for key buffers; free to use between two descents */
     uint8_t *lower_bytes, *upper_bytes;
 };
