@@ -37,6 +37,8 @@ struct leaf_cursor {
 
 /* ELOQ_OK or ELOQ_CORRUPTED. The checksum is the caller's business (page_verify). */
 int leaf_open(struct leaf *leaf, const uint8_t *page, uint32_t page_bytes);
+/* Where a region of it begins; region < restart_count. */
+uint32_t leaf_region(const struct leaf *leaf, uint32_t region);
 void leaf_cursor_init(struct leaf_cursor *c, const struct leaf *leaf, uint8_t *key_buffer);
 /* The next entry into c->entry: ELOQ_OK, ELOQ_END or ELOQ_CORRUPTED (also when keys do not strictly
  * ascend). */

@@ -31,17 +31,20 @@ struct leaf_spot {
     uint32_t slot;
 };
 
+#define LEAF_REGIONS_NEAR 4
+
 /* What a read needs comes first. */
 struct leaf_page {
     const struct leaf_owner *owner;
     struct file_page place;
     uint8_t *data;
-    struct leaf leaf;         /* data opened, if is_open */
-    struct leaf_spot checked; /* seen from there it is what it should be */
+    struct leaf leaf;                    /* data opened, if is_open */
+    struct leaf_spot checked;            /* seen from there it is what it should be */
+    uint16_t regions[LEAF_REGIONS_NEAR]; /* where the first ones begin, if is_open */
     uint32_t pins;
     bool is_open;
     bool is_main;
-    uint8_t uses; /* since it was last looked at for eviction */
+    uint8_t uses;         /* since it was last looked at for eviction */
     struct list queue;    /* small or main */
     struct list siblings; /* of the same owner */
 };

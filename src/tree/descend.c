@@ -157,8 +157,7 @@ bool descend_in_memory(struct snapshot *s, struct page_id root, eloq_slice key, 
     begin(d);
     while (!above_leaves) {
         struct page_id child = page_id(NO_PAGE);
-        const struct cached_page *page =
-            d->depth < TREE_DEPTH_MAX ? pages_peek_index(s, id) : NULL;
+        const struct cached_page *page = d->depth < TREE_DEPTH_MAX ? pages_peek_index(s, id) : NULL;
         if (!page || search_page(d, page, key, false, true, &child, &above_leaves) < 0)
             return false;
         d->path[d->depth++] = id;
@@ -249,13 +248,19 @@ static bool is_checked(const struct leaf_page *page, const struct descent *d)
            && page->checked.slot == d->spot.slot;
 }
 
+static void open_kept(struct leaf_page *page, uint32_t page_bytes)
+{
+    page->is_open = leaf_open(&page->leaf, page->data, page_bytes) == ELOQ_OK;
+    for (uint32_t i = 0; page->is_open && i < LEAF_REGIONS_NEAR; i++)
+        page->regions[i] = (uint16_t)leaf_region(&page->leaf, MIN(i, page->leaf.restart_count - 1));
+}
+
 static bool check_kept(struct snapshot *s, struct leaf_page *page, const struct descent *d)
 {
     struct leaf_frame frame = descend_frame(d);
 
     if (!page->is_open)
-        page->is_open =
-            leaf_open(&page->leaf, page->data, s->part->env->shape.page_bytes) == ELOQ_OK;
+        open_kept(page, s->part->env->shape.page_bytes);
     if (!page->is_open || check_frame(s, &page->leaf, &frame, d->scratch))
         return false;
     if (is_final(d, &page->leaf))
@@ -269,9 +274,9 @@ struct leaf_page *descend_pin_leaf(struct snapshot *s, const struct descent *d, 
 
     if (!page)
         return NULL;
-    __builtin_prefetch(page->data); /* what is looked at first, all at once */
-    __builtin_prefetch(page->data + page->leaf.entries_end);
-    __builtin_prefetch(page->data + page->leaf.entries_end / 2);
+    __builtin_prefetch(page->data + page->leaf.entries_end); /* what is looked at, all at once */
+    for (unsigned i = 0; i < LEAF_REGIONS_NEAR; i++)
+        __builtin_prefetch(page->data + page->regions[i]);
     if (!is_checked(page, d) && !check_kept(s, page, d)) {
         leaf_cache_unpin(page);
         return NULL;

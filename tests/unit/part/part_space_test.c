@@ -151,12 +151,12 @@ static void compact_all(struct task *t, struct part *p, uint32_t pages)
 
 /* ---- churn ---- */
 
-struct reader {
+struct slow_reader {
     struct snapshot *snap;
     struct model model;
 };
 
-static void drop_reader(struct task *t, struct reader *r)
+static void drop_reader(struct task *t, struct slow_reader *r)
 {
     if (!r->snap)
         return;
@@ -223,13 +223,13 @@ static void one_step(struct task *t, struct part *p, struct model *m, bool with_
 static void churn(struct task *t, void *arg)
 {
     bool with_archives = *(bool *)arg;
-    struct reader *readers = mem_zalloc(&fix.mem, MEM_OTHER, READERS * sizeof(*readers));
+    struct slow_reader *readers = mem_zalloc(&fix.mem, MEM_OTHER, READERS * sizeof(*readers));
     struct model m;
 
     model_init(&m);
     watched = open_part(t, true);
     for (int i = 0; i < 500; i++) {
-        struct reader *r = &readers[rand_below(&fix.rand, READERS)];
+        struct slow_reader *r = &readers[rand_below(&fix.rand, READERS)];
         if (r->snap) {
             drop_reader(t, r);
         } else if (rand_below(&fix.rand, 3) == 0) {
