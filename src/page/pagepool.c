@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/poison.h"
 
-#define PAGE_ALIGN 4096
+#define IDLE_SHARE 4 /* of what may be kept: what may be resident besides */
 
 void pagepool_init(struct pagepool *p, struct mem *m, uint32_t page_bytes, size_t keep)
 {
@@ -13,11 +14,13 @@ void pagepool_init(struct pagepool *p, struct mem *m, uint32_t page_bytes, size_
     p->mem = m;
     p->page_bytes = page_bytes;
     p->keep = keep;
+    slabs_init(&p->slabs, page_bytes, keep * page_bytes, keep / IDLE_SHARE);
 }
 
 static void *pop(struct pagepool *p)
 {
     void *page = p->free;
+    unpoison(page, p->page_bytes);
     memcpy(&p->free, page, sizeof(p->free));
     p->free_count--;
     return page;
@@ -25,7 +28,8 @@ static void *pop(struct pagepool *p)
 
 static void give_back(struct pagepool *p, void *page)
 {
-    mem_free_aligned(p->mem, MEM_PAGES, page, p->page_bytes);
+    slabs_put(&p->slabs, page);
+    mem_unaccount(p->mem, MEM_PAGES, p->page_bytes);
     p->made--;
 }
 
@@ -40,9 +44,13 @@ uint8_t *pagepool_get(struct pagepool *p)
 {
     if (p->free)
         return pop(p);
-    uint8_t *page = mem_alloc_aligned(p->mem, MEM_PAGES, PAGE_ALIGN, p->page_bytes);
+    if (!mem_account(p->mem, MEM_PAGES, p->page_bytes))
+        return NULL;
+    uint8_t *page = slabs_get(&p->slabs);
     if (page)
         p->made++;
+    else
+        mem_unaccount(p->mem, MEM_PAGES, p->page_bytes);
     return page;
 }
 
@@ -55,6 +63,7 @@ void pagepool_put(struct pagepool *p, uint8_t *page)
         return;
     }
     memcpy(page, &p->free, sizeof(p->free));
+    poison(page, p->page_bytes);
     p->free = page;
     p->free_count++;
 }

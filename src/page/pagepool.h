@@ -2,9 +2,11 @@
 #pragma once
 
 #include "base/mem.h"
+#include "page/slabs.h"
 
 struct pagepool {
     struct mem *mem;
+    struct slabs slabs;
     uint32_t page_bytes;
     void *free; /* unused buffers, linked through their first word */
     size_t free_count;

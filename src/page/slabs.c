@@ -1,0 +1,168 @@
+/* page/slabs.c -- page-sized memory, cut from large pieces of the system's. */
+#include "page/slabs.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "base/poison.h"
+
+#define HUGE_BYTES ((size_t)2 << 20)
+#define SLAB_LEAST ((size_t)64 << 10)
+#define PAGES_MIN 8 /* of a slab, when pages are large */
+#define PAGES_MAX 512
+#define HEAD_BYTES 4096
+#define WORDS (PAGES_MAX / 64)
+
+struct slab {
+    struct list link; /* in slabs.room, if it has pages to give */
+    uint32_t pages;
+    uint32_t loose_count;
+    bool is_huge;
+    uint64_t loose[WORDS]; /* bits: pages not given */
+    uint64_t used[WORDS];  /* bits: loose pages that are resident */
+};
+_Static_assert(sizeof(struct slab) <= HEAD_BYTES, "it lies before the first page");
+
+void slabs_init(struct slabs *s, uint32_t page_bytes, size_t wanted, size_t idle_max)
+{
+    *s = (struct slabs){ .page_bytes = page_bytes, .slab_bytes = SLAB_LEAST, .idle_max = idle_max };
+    size_t least = HEAD_BYTES + PAGES_MIN * (size_t)page_bytes;
+    while (s->slab_bytes < HUGE_BYTES && (s->slab_bytes < wanted || s->slab_bytes < least))
+        s->slab_bytes *= 2;
+    list_init(&s->room);
+}
+
+/* Maps twice as much and gives back what lies before and behind. */
+static uint8_t *map_aligned(size_t bytes)
+{
+    uint8_t *all = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (all == MAP_FAILED)
+        return NULL;
+    size_t before = (bytes - (uintptr_t)all % bytes) % bytes;
+    if (before > 0)
+        munmap(all, before);
+    munmap(all + before + bytes, bytes - before);
+    return all + before;
+}
+
+static struct slab *new_slab(struct slabs *s)
+{
+    uint8_t *base = map_aligned(s->slab_bytes);
+
+    if (!base)
+        return NULL;
+    bool is_huge = s->slab_bytes == HUGE_BYTES && madvise(base, s->slab_bytes, MADV_HUGEPAGE) == 0;
+    struct slab *slab = (struct slab *)(void *)base;
+    size_t pages = (s->slab_bytes - HEAD_BYTES) / s->page_bytes;
+    slab->pages = slab->loose_count = (uint32_t)MIN(pages, (size_t)PAGES_MAX);
+    slab->is_huge = is_huge;
+    for (uint32_t i = 0; i < slab->pages; i++)
+        slab->loose[i / 64] |= UINT64_C(1) << i % 64;
+    list_push_front(&s->room, &slab->link);
+    return slab;
+}
+
+static uint8_t *page_at(const struct slabs *s, struct slab *slab, uint32_t i)
+{
+    return (uint8_t *)slab + HEAD_BYTES + (size_t)i * s->page_bytes;
+}
+
+static struct slab *slab_of(const struct slabs *s, uint8_t *page)
+{
+    return (struct slab *)(void *)(page - (uintptr_t)page % s->slab_bytes);
+}
+
+/* A loose page, best one that is resident. */
+static uint32_t find_loose(const struct slab *slab)
+{
+    for (uint32_t w = 0; w < WORDS; w++)
+        if (slab->used[w])
+            return w * 64 + (uint32_t)__builtin_ctzll(slab->used[w]);
+    uint32_t w = 0;
+    while (!slab->loose[w])
+        w++;
+    return w * 64 + (uint32_t)__builtin_ctzll(slab->loose[w]);
+}
+
+uint8_t *slabs_get(struct slabs *s)
+{
+    struct list *first = list_first(&s->room);
+    struct slab *slab = first ? container_of(first, struct slab, link) : new_slab(s);
+
+    if (!slab)
+        return NULL;
+    uint32_t i = find_loose(slab);
+    uint64_t bit = UINT64_C(1) << i % 64;
+    s->idle -= (slab->used[i / 64] & bit) != 0;
+    slab->used[i / 64] &= ~bit;
+    slab->loose[i / 64] &= ~bit;
+    if (--slab->loose_count == 0)
+        list_remove(&slab->link);
+    uint8_t *page = page_at(s, slab, i);
+    unpoison(page, s->page_bytes);
+    return page;
+}
+
+static void free_slab(struct slabs *s, struct slab *slab)
+{
+    for (uint32_t w = 0; w < WORDS; w++)
+        s->idle -= (size_t)__builtin_popcountll(slab->used[w]);
+    list_remove(&slab->link);
+    unpoison(slab, s->slab_bytes);
+    munmap(slab, s->slab_bytes);
+}
+
+/* Gives the resident loose pages back. It is small pages from now on: the system would put those
+ * that are missing into a huge page again. */
+static void purge(struct slabs *s, struct slab *slab)
+{
+    size_t before = s->idle;
+    for (uint32_t w = 0; w < WORDS; w++)
+        s->idle -= (size_t)__builtin_popcountll(slab->used[w]);
+    if (s->idle == before)
+        return;
+    if (slab->is_huge)
+        slab->is_huge = madvise(slab, s->slab_bytes, MADV_NOHUGEPAGE) != 0;
+    for (uint32_t i = 0; i < slab->pages;) {
+        uint32_t end = i;
+        while (end < slab->pages && slab->used[end / 64] >> end % 64 & 1)
+            end++;
+        if (end > i)
+            madvise(page_at(s, slab, i), (size_t)(end - i) * s->page_bytes, MADV_DONTNEED);
+        i = end + 1;
+    }
+    memset(slab->used, 0, sizeof(slab->used));
+}
+
+/* Until half of what may be idle is left, so that this is not done for each page. */
+static void purge_some(struct slabs *s)
+{
+    LIST_FOR(node, &s->room)
+    {
+        if (s->idle <= s->idle_max / 2)
+            return;
+        purge(s, container_of(node, struct slab, link));
+    }
+}
+
+void slabs_put(struct slabs *s, uint8_t *page)
+{
+    struct slab *slab = slab_of(s, page);
+    uint32_t i = (uint32_t)((size_t)(page - page_at(s, slab, 0)) / s->page_bytes);
+    uint64_t bit = UINT64_C(1) << i % 64;
+
+    CHECK(i < slab->pages && !(slab->loose[i / 64] & bit));
+    slab->loose[i / 64] |= bit;
+    slab->used[i / 64] |= bit;
+    poison(page, s->page_bytes);
+    s->idle++;
+    if (slab->loose_count++ == 0)
+        list_push_front(&s->room, &slab->link);
+    if (slab->loose_count == slab->pages)
+        free_slab(s, slab);
+    else if (s->idle > s->idle_max)
+        purge_some(s);
+}

@@ -1,0 +1,25 @@
+/* page/slabs.h -- page-sized memory, cut from large pieces of the system's. One thread.
+ *
+ *     slab, aligned to its size:   | struct slab | page | page | ...
+ *
+ * Large pieces cost few system calls and few page faults, and where they are as large as a huge
+ * page the processor finds its way in them with few entries of its translation tables. Nothing is
+ * counted here: of what was put back a bounded part stays resident, the rest goes back to the
+ * system, and a slab goes when it is empty. */
+#pragma once
+
+#include "base/list.h"
+
+struct slabs {
+    uint32_t page_bytes;
+    size_t slab_bytes;
+    size_t idle;      /* pages put back that are resident still ... */
+    size_t idle_max;  /* ... and how many may be */
+    struct list room; /* slabs with pages to give */
+};
+
+/* page_bytes is a multiple of 4096; `wanted`: bytes of a slab, about, at most a huge page. */
+void slabs_init(struct slabs *s, uint32_t page_bytes, size_t wanted, size_t idle_max);
+/* Contents undefined; NULL when the system has no more. Aligned to 4096. */
+uint8_t *slabs_get(struct slabs *s);
+void slabs_put(struct slabs *s, uint8_t *page);
