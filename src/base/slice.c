@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-bool slice_equal(eloq_slice a, eloq_slice b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 size_t slice_common(eloq_slice a, eloq_slice b)
 {
     const uint8_t *x = a.data, *y = b.data;

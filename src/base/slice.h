@@ -17,7 +17,14 @@ static inline int slice_compare(eloq_slice a, eloq_slice b)
     int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
-bool slice_equal(eloq_slice a, eloq_slice b);
+static inline bool slice_equal(eloq_slice a, eloq_slice b)
+{
+    if (a.size != b.size)
+        return false;
+    if (a.size >= sizeof(uint64_t) && get_u64(a.data) != get_u64(b.data))
+        return false;
+    return a.size == 0 || memcmp(a.data, b.data, a.size) == 0;
+}
 /* Length of the longest common prefix. */
 size_t slice_common(eloq_slice a, eloq_slice b);
 /* The smallest key greater than every key with this prefix, written into `buf` (at least

@@ -12,14 +12,22 @@
 #define ITER_BATCH_LEAST 4096u /* when memory is short: the batches of idle iterators stay */
 #define ITER_BATCH_HEADER 32u
 
-static inline void iter_batch_add(struct bytes *batch, const struct tree_pair *pair)
+/* ELOQ_OK or ELOQ_NO_MEMORY. */
+static inline int iter_batch_add(struct bytes *batch, const struct tree_pair *pair)
 {
-    bytes_add_u64(batch, pair->key.size);
-    bytes_add_u64(batch, pair->value.size);
-    bytes_add_u64(batch, pair->timestamp);
-    bytes_add_u64(batch, pair->expire_at);
-    bytes_add(batch, pair->key.data, pair->key.size);
-    bytes_add(batch, pair->value.data, pair->value.size);
+    size_t size = ITER_BATCH_HEADER + pair->key.size + pair->value.size;
+
+    TRY(bytes_reserve(batch, size));
+    uint8_t *p = batch->data + batch->size;
+    put_u64(p, pair->key.size);
+    put_u64(p + 8, pair->value.size);
+    put_u64(p + 16, pair->timestamp);
+    put_u64(p + 24, pair->expire_at);
+    copy_short(p + ITER_BATCH_HEADER, pair->key.data, pair->key.size);
+    if (pair->value.size > 0)
+        memcpy(p + ITER_BATCH_HEADER + pair->key.size, pair->value.data, pair->value.size);
+    batch->size += size;
+    return ELOQ_OK;
 }
 
 /* Lends the pair at *at and steps over it. */

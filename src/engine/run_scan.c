@@ -76,9 +76,7 @@ static int take(void *user, const struct tree_pair *pair)
 {
     struct filling *f = user;
 
-    if (bytes_reserve(f->pairs, ITER_BATCH_HEADER + pair->key.size + pair->value.size) < 0)
-        return ELOQ_NO_MEMORY;
-    iter_batch_add(f->pairs, pair);
+    TRY(iter_batch_add(f->pairs, pair));
     return f->pairs->size >= f->iter->batch_max ? ELOQ_FETCH : ELOQ_OK;
 }
 

@@ -169,10 +169,11 @@ void run_write(struct task *t, struct shard *s, eloq_part part, struct inbox_ite
     m.scratch = m.ops + entries;
     add_requests(t, &m, chain);
     if (m.chain) {
-        ops_sort(t, m.ops, m.scratch, m.count);
+        bool has_many = m.chain->next != NULL; /* one by one they need less */
+        if (has_many)
+            ops_sort(t, m.ops, m.scratch, m.count);
         s->counts.batches += count;
         s->counts.batches_merged += count - 1;
-        bool has_many = m.chain->next != NULL; /* one by one they need less */
         int rc = commit(t, &m, !has_many);
         if (rc < 0 && m.writable && has_many)
             commit_singly(t, &m, m.chain);
