@@ -139,6 +139,11 @@ struct survey {
     struct store_record record;
 };
 
+/* In a store of one path that has a record the entries can only tell of strangers: an open looks at
+ * so many, since a hundred thousand would be most of its time. Of several paths, or without a
+ * record, all say whether a partition is where it will be looked for. */
+#define ENTRIES_LOOKED_AT 2000
+
 static int survey_entries(struct task *t, struct io *io, struct store_files *f, uint32_t index,
                           struct survey *s)
 {
@@ -146,6 +151,8 @@ static int survey_entries(struct task *t, struct io *io, struct store_files *f, 
     int rc = ELOQ_OK;
 
     io_names_init(&names, f->mem);
+    if (f->path_count == 1 && s->has_record)
+        names.most = ENTRIES_LOOKED_AT;
     int listed = io_list(t, io, f->paths[index], &names);
     if (listed < 0)
         rc = io_fail(t, "list", listed, f->paths[index], 0);
@@ -241,6 +248,7 @@ static int open_path(struct task *t, struct io *io, struct store_files *f, uint3
     if (want->as_of == 0)
         TRY(lock(t, io, path, want->read_only, IO_OPEN_READ | IO_OPEN_DIRECTORY,
                  &f->fds[2 * index]));
+    TRY(read_record(t, io, f, index, s));
     TRY(survey_entries(t, io, f, index, s));
 
     if (!want->read_only) {
@@ -254,7 +262,6 @@ static int open_path(struct task *t, struct io *io, struct store_files *f, uint3
         if (rc < 0 && t->err.sys_errno != ENOENT)
             return rc;
     }
-    TRY(read_record(t, io, f, index, s));
     return want->read_only ? ELOQ_OK : sync_found(t, io, path, s->has_record);
 }
 

@@ -57,10 +57,11 @@ struct io_names {
     struct io_name *names;
     size_t count;
     size_t capacity;
+    size_t most; /* look no further once so many are there; 0: all */
 };
 void io_names_init(struct io_names *n, struct mem *m);
 void io_names_free(struct io_names *n);
-int io_names_add(struct io_names *n, const char *name, bool is_dir); /* 0 or -ENOMEM */
+int io_names_add(struct io_names *n, const char *name, bool is_dir); /* 1: no more; -ENOMEM */
 
 struct io_req {
     enum io_op op;

@@ -204,6 +204,8 @@ static int64_t list_dir(struct memory_disk *disk, const struct io_req *req)
             io_names_free(req->names);
             return rc;
         }
+        if (rc > 0)
+            break;
     }
     return 0;
 }

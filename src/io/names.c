@@ -13,7 +13,7 @@ void io_names_free(struct io_names *n)
     for (size_t i = 0; i < n->count; i++)
         mem_free(n->mem, n->names[i].name);
     mem_free(n->mem, n->names);
-    io_names_init(n, n->mem);
+    *n = (struct io_names){ .mem = n->mem, .most = n->most };
 }
 
 int io_names_add(struct io_names *n, const char *name, bool is_dir)
@@ -33,5 +33,5 @@ int io_names_add(struct io_names *n, const char *name, bool is_dir)
     if (!copy)
         return -ENOMEM;
     n->names[n->count++] = (struct io_name){ .name = copy, .is_dir = is_dir };
-    return 0;
+    return n->count == n->most;
 }

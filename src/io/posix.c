@@ -137,8 +137,8 @@ static int64_t list_entries(DIR *dir, struct io_names *names)
             continue; /* removed since */
         if (rc >= 0)
             rc = io_names_add(names, entry->d_name, rc == 1);
-        if (rc < 0)
-            return rc;
+        if (rc != 0)
+            return MIN(rc, 0);
     }
 }
 

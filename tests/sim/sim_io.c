@@ -297,7 +297,7 @@ static int64_t list_dir(struct sim_disk *disk, const struct io_req *req)
                           dir->now_entries.items[i].node->is_dir);
     if (rc < 0)
         io_names_free(req->names);
-    return rc;
+    return MIN(rc, 0);
 }
 
 static int64_t sync_dir(struct sim_disk *disk, const struct io_req *req)

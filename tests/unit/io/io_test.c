@@ -217,6 +217,13 @@ IO_TEST(a_list_has_every_name_once)
     }
     ck_assert(has_name(&names, "d", true));
     io_names_free(&names);
+    names.most = 7; /* in each backend, and after a free */
+    ck_assert_int_eq(io_list(t, e->io, e->dir, &names), 0);
+    ck_assert_uint_eq(names.count, 7);
+    io_names_free(&names);
+    ck_assert_int_eq(io_list(t, e->io, e->dir, &names), 0);
+    ck_assert_uint_eq(names.count, 7);
+    io_names_free(&names);
     ck_assert_int_eq(io_list(t, e->io, path_of(e, "none"), &names), -ENOENT);
     ck_assert_int_eq(io_list(t, e->io, path_of(e, "f1"), &names), -ENOTDIR);
     ck_assert_uint_eq(names.count, 0);
