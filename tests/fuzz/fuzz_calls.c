@@ -286,6 +286,15 @@ static void call_drop(struct life *l)
     forget_archives(l);
 }
 
+/* A partition of nothing but expired pairs may be empty by now. */
+static bool may_be_empty(const struct life *l)
+{
+    for (size_t i = 0; i < l->model.count; i++)
+        if (is_visible(l, &l->model.pairs[i]))
+            return false;
+    return true;
+}
+
 static void call_archive(struct life *l)
 {
     if (l->archive_count == ARCHIVES_MAX)
@@ -297,13 +306,7 @@ static void call_archive(struct life *l)
         PROMISE(rc == ELOQ_INVALID);
         return;
     }
-    if (l->model.count == 0 && rc == ELOQ_NOT_FOUND)
-        return;
-    /* A partition of nothing but expired pairs may be empty by now. */
-    bool has_visible = false;
-    for (size_t i = 0; i < l->model.count; i++)
-        has_visible |= is_visible(l, &l->model.pairs[i]);
-    PROMISE(rc == ELOQ_OK || (rc == ELOQ_NOT_FOUND && !has_visible));
+    PROMISE(rc == ELOQ_OK || (rc == ELOQ_NOT_FOUND && may_be_empty(l)));
     if (rc != ELOQ_OK)
         return;
     struct archive *a = &l->archives[l->archive_count++];
@@ -357,7 +360,7 @@ static void call_other(struct life *l, uint8_t which)
         break;
     case 2:
         rc = eloq_check(l->db, part, NULL, NULL, NULL);
-        PROMISE(rc == ELOQ_OK || (rc == ELOQ_NOT_FOUND && l->model.count == 0));
+        PROMISE(rc == ELOQ_OK || (rc == ELOQ_NOT_FOUND && may_be_empty(l)));
         break;
     default:
         l->steps++;
