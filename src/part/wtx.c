@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "coro/sched.h"
 #include "page/page.h"
 #include "part/manifest_log.h"
 #include "part/prewrite.h"
@@ -180,26 +181,110 @@ static bool is_index(const uint8_t *page)
     return type == PAGE_INNER_INDEX || type == PAGE_LEAF_INDEX;
 }
 
+/* What becomes of the buffers of pages that were written, or not. */
+static int written(struct task *t, struct wtx *w, struct page_io *pages, size_t *count, int rc)
+{
+    struct part *p = w->part;
+
+    for (size_t i = 0; i < *count; i++) {
+        p->env->pages_written[page_type(pages[i].data) % PAGE_TYPES]++;
+        if (rc == ELOQ_OK && is_index(pages[i].data))
+            keep_index_page(w, &pages[i]);
+        else if (rc < 0 || !keep_leaf(w, &pages[i]))
+            pagepool_put(p->env->pool, pages[i].data);
+    }
+    *count = 0;
+    if (rc < 0)
+        err_part(&t->err, p->table, p->partition);
+    return rc;
+}
+
+/* Pages that a task of their own writes. */
+struct wtx_behind {
+    struct part *part;
+    struct group task;
+    int rc;
+    struct err err;
+    size_t count;
+    struct page_io pages[];
+};
+
+static void write_main(struct task *t, void *arg)
+{
+    struct wtx_behind *b = arg;
+
+    b->rc = pagefiles_write_many(t, &b->part->files, b->pages, b->count);
+    if (b->rc < 0)
+        b->err = t->err;
+    group_done(&b->task);
+}
+
+/* Waits for what is being written. */
+static int await_behind(struct task *t, struct wtx *w)
+{
+    struct wtx_behind *b = w->behind;
+
+    if (!b || b->count == 0)
+        return ELOQ_OK;
+    uint64_t begin_ns = clock_mono_ns(t->sched->clock);
+    group_wait(t, &b->task);
+    t->io_wait_ns += clock_mono_ns(t->sched->clock) - begin_ns;
+    if (b->rc < 0)
+        t->err = b->err;
+    return written(t, w, b->pages, &b->count, b->rc);
+}
+
+/* NULL when there is no memory for it. */
+static struct wtx_behind *get_behind(struct wtx *w)
+{
+    struct part_env *env = w->part->env;
+    struct wtx_behind *b = w->behind;
+
+    if (b)
+        return b;
+    b = mem_alloc(env->mem, MEM_OTHER, sizeof(*b) + env->write_batch_pages * sizeof(b->pages[0]));
+    if (!b)
+        return NULL;
+    b->part = w->part;
+    b->count = 0;
+    group_init(&b->task);
+    w->behind = b;
+    return b;
+}
+
 int wtx_flush(struct task *t, struct wtx *w)
 {
     struct part *p = w->part;
 
+    TRY(await_behind(t, w));
     if (w->out_count == 0)
         return ELOQ_OK;
     TRY(prewrite(t, p));
     ahead_await_places(t, p);
     int rc = pagefiles_write_many(t, &p->files, w->out, w->out_count);
-    for (size_t i = 0; i < w->out_count; i++) {
-        p->env->pages_written[page_type(w->out[i].data) % PAGE_TYPES]++;
-        if (rc == ELOQ_OK && is_index(w->out[i].data))
-            keep_index_page(w, &w->out[i]);
-        else if (rc < 0 || !keep_leaf(w, &w->out[i]))
-            pagepool_put(p->env->pool, w->out[i].data);
-    }
+    return written(t, w, w->out, &w->out_count, rc);
+}
+
+/* A task of its own writes the waiting pages, while the write goes on. */
+static int write_behind(struct task *t, struct wtx *w)
+{
+    struct wtx_behind *b = get_behind(w);
+
+    if (!b)
+        return wtx_flush(t, w);
+    TRY(await_behind(t, w));
+    TRY(prewrite(t, w->part));
+    ahead_await_places(t, w->part);
+    memcpy(b->pages, w->out, w->out_count * sizeof(*w->out));
+    b->count = w->out_count;
     w->out_count = 0;
-    if (rc < 0)
-        err_part(&t->err, p->table, p->partition);
-    return rc;
+    group_add(&b->task);
+    if (task_start(t->sched, write_main, b) == ELOQ_OK) {
+        task_yield(t); /* so that it begins */
+        return ELOQ_OK;
+    }
+    write_main(t, b);
+    return await_behind(t, w);
 }
 
 static int take_place(struct task *t, struct wtx *w, struct file_page *ret)
@@ -244,7 +329,8 @@ int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page)
     add_change(w, id, place.n << 3 | MAPPING_TYPE_FILE_PAGE);
     page_seal(page, p->env->shape.page_bytes);
     w->out[w->out_count++] = (struct page_io){ .place = place, .data = page };
-    return w->out_count == p->env->write_batch_pages ? wtx_flush(t, w) : ELOQ_OK;
+    /* Half of them wait while the other half is written. */
+    return w->out_count >= MAX(p->env->write_batch_pages / 2, 1) ? write_behind(t, w) : ELOQ_OK;
 }
 
 int wtx_free_page(struct task *t, struct wtx *w, struct page_id id)
@@ -344,6 +430,7 @@ void wtx_free_arrays(struct wtx *w)
     mem_free(m, w->ids_freed);
     mem_free(m, w->places_taken);
     mem_free(m, w->out);
+    mem_free(m, w->behind);
     mem_free(m, w->index_pages);
     mem_free(m, w->leaves);
     dict_unref(w->new_dict);
@@ -357,7 +444,10 @@ void wtx_abort(struct task *t, struct wtx *w)
     struct part *p = w->part;
     struct part_env *env = p->env;
 
-    (void)t; /* its words stay */
+    if (w->behind)
+        group_wait(t, &w->behind->task);
+    for (size_t i = 0; w->behind && i < w->behind->count; i++)
+        pagepool_put(env->pool, w->behind->pages[i].data);
     for (size_t i = 0; i < w->out_count; i++)
         pagepool_put(env->pool, w->out[i].data);
     for (size_t i = 0; i < w->index_page_count; i++)

@@ -55,6 +55,7 @@ struct wtx {
 
     struct page_io *out; /* pages waiting to be written, write_batch_pages of them */
     size_t out_count;
+    struct wtx_behind *behind;   /* those being written meanwhile; NULL until the first time */
     struct page_io *index_pages; /* the last index pages written, to be cached at commit */
     size_t index_page_count, index_page_capacity;
     size_t index_page_oldest; /* when there are as many as may be kept */
@@ -72,7 +73,8 @@ int wtx_new_id(struct task *t, struct wtx *w, struct page_id *ret);
 /* A page buffer from the pool; wtx_put takes it back. */
 int wtx_new_page(struct task *t, struct wtx *w, uint8_t **ret);
 void wtx_drop_page(struct wtx *w, uint8_t *page); /* one that will not be put; NULL is fine */
-/* Seals `page` (takes it, also on failure), gives it a place and maps id to it. May write. */
+/* Seals `page` (takes it, also on failure), gives it a place and maps id to it. May have pages
+ * written, while the caller goes on. */
 int wtx_put(struct task *t, struct wtx *w, struct page_id id, uint8_t *page);
 /* Unmaps a page of the base; its place is garbage after the commit. */
 int wtx_free_page(struct task *t, struct wtx *w, struct page_id id);
