@@ -2,7 +2,7 @@
  *
  * A batch is applied level by level, bottom up:
  *
- *     apply.c         finds the leaves the batch touches, a window at a time, reads them together
+ *     apply_leaves.c  finds the leaves the batch touches and reads them, some windows ahead
  *     apply_leaf.c    merges one leaf with its operations
  *     apply_compress.c  makes the stored form of a new value
  *     leaf_pack.c     packs the surviving entries into pages
@@ -110,6 +110,9 @@ int applier_init(struct applier *a, struct task *t, struct wtx *w, enum tree_kin
 /* Writes what is still held, then applies what was noted for the TTL tree. */
 int applier_finish(struct applier *a);
 void applier_deinit(struct applier *a);
+
+/* apply_leaves.c: has each leaf that these operations touch merged with them. */
+int leaves_apply(struct applier *a, struct tree_op *ops, size_t count);
 
 /* apply_leaf.c */
 int leaf_apply(struct applier *a, struct touched *leaf);

@@ -1,5 +1,6 @@
-/* tests/unit/engine/cold_test.c -- a read of what is not in memory needs one device read and no
- * task; many are in flight at once, and each says what any other read would. */
+/* tests/unit/engine/cold_test.c -- what is not in memory. A read needs one device read and no task;
+ * many are in flight at once, and each says what any other read would. A batch has the leaves that
+ * it merges later read meanwhile. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #define KEYS 2000
 #define VALUE_BYTES 1000
 #define READS 50
+#define BATCH 200
 
 static const eloq_part part = { "t", 0 };
 static struct mem disk_mem;
@@ -229,6 +231,77 @@ START_TEST(closing_waits_for_it)
 }
 END_TEST
 
+/* One pair of every third leaf or so. */
+static void write_batch(eloq_op *op)
+{
+    static char keys[BATCH][8];
+    static eloq_entry entries[BATCH];
+
+    memset(op, 0, sizeof(*op));
+    for (unsigned i = 0; i < BATCH; i++) {
+        key_of(keys[i], 4 + KEYS / BATCH * i);
+        entries[i] = (eloq_entry){ .key = eloq_str(keys[i]), .value = eloq_str("new") };
+    }
+    op->done = done;
+    ck_assert_int_eq(eloq_write_async(db, part, entries, BATCH, op), ELOQ_OK);
+}
+
+/* The most data page reads in flight while the batch is written. */
+static size_t most_in_flight(int until)
+{
+    size_t most = 0;
+
+    while (answered < until) {
+        ck_assert_int_eq(eloq_run(db, 0), ELOQ_OK);
+        most = MAX(most, db->shards[0].io->in_flight);
+    }
+    return most;
+}
+
+START_TEST(a_batch_reads_ahead)
+{
+    static eloq_op op;
+    eloq_record record = { 0 };
+    char key[8];
+    uint64_t before = reads_so_far();
+
+    write_batch(&op);
+    ck_assert_uint_gt(most_in_flight(1), 64); /* more than a window of 32 */
+    ck_assert_int_eq(op.status, ELOQ_OK);
+    ck_assert_uint_le(reads_so_far() - before, BATCH + 16); /* each leaf once; the manifest */
+    for (unsigned i = 0; i < BATCH; i++) {
+        key_of(key, 4 + KEYS / BATCH * i);
+        ck_assert_int_eq(eloq_get(db, part, eloq_str(key), &record), ELOQ_OK);
+        ck_assert_uint_eq(record.value.size, 3);
+    }
+    eloq_record_free(&record);
+    eloq_checked checked = { 0 };
+    ck_assert_int_eq(eloq_check(db, part, NULL, NULL, &checked), ELOQ_OK);
+    close_store();
+}
+END_TEST
+
+/* The n-th read fails, for ever: nothing hangs or leaks, and afterwards the batch goes through. */
+START_TEST(a_batch_that_cannot_read)
+{
+    static eloq_op op;
+    struct sim_fault fault = {
+        .kinds = SIM_KIND(IO_READ), .nth = 1 + 10 * (uint64_t)_i, .sys_errno = EIO, .forever = true
+    };
+
+    sim_disk_fail(disk, &fault);
+    write_batch(&op);
+    most_in_flight(1);
+    ck_assert_int_eq(op.status, ELOQ_IO);
+    ck_assert_uint_eq(db->shards[0].io->in_flight, 0);
+    sim_disk_heal(disk);
+    write_batch(&op);
+    most_in_flight(2);
+    ck_assert_int_eq(op.status, ELOQ_OK);
+    close_store();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cold");
@@ -241,6 +314,8 @@ int main(void)
     tcase_add_test(tc, a_failure_is_told);
     tcase_add_test(tc, it_sees_its_moment);
     tcase_add_test(tc, closing_waits_for_it);
+    tcase_add_test(tc, a_batch_reads_ahead);
+    tcase_add_loop_test(tc, a_batch_that_cannot_read, 0, 15);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
