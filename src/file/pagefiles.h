@@ -75,6 +75,10 @@ bool pagefiles_fetched(struct pagefiles_fetch *fetch);
 /* Reads and verifies many in parallel, neighbours in one operation; each .rc is set. Returns the
  * first failure (its words are the task's), ELOQ_OK if none. Reorders the array. */
 int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);
+/* The same, for pages most of whose neighbours are asked for too: what lies between is read along,
+ * into `gap`, a page that is lent. */
+int pagefiles_read_through(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
+                           uint8_t *gap);
 /* Writes many in parallel, neighbours in one operation; creates missing files. Reorders the array.
  * On failure the rest was still waited for. */
 int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);

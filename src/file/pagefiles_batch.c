@@ -3,6 +3,9 @@
  *     pages sorted by place:   3 4 5 | 9 | 64 65 ...      a run never leaves its file
  *     one round:               up to REQUESTS_MAX runs, as many as descriptors can be had
  *
+ * A read may go through gaps, over pages that nobody asked for: of many that lie near each other
+ * that makes one operation.
+ *
  * Between rounds no descriptor is held, so two batches never wait for each other. Writes take as
  * many pages into a round as may be in flight (pagefiles.writes).
  */
@@ -12,6 +15,7 @@
 
 #define RUN_PAGES_MAX 256
 #define ROUND_PAGES_MAX 4096
+#define GAP_MAX 8 /* to read so many pages takes no longer than another operation */
 
 struct run {
     struct page_io *pages;
@@ -22,6 +26,7 @@ struct run {
 struct batch {
     struct pagefiles *f;
     bool write;
+    uint8_t *gap;          /* where pages go that nobody asked for; NULL: there are none */
     struct page_io *pages; /* not yet in a round */
     size_t count;
     /* this round */
@@ -71,11 +76,14 @@ static void sort_by_place(struct page_io *pages, size_t count)
 /* How many of the next pages one operation can take. */
 static size_t run_length(const struct batch *b)
 {
-    size_t max = MIN(MIN(b->count, RUN_PAGES_MAX), b->iov_max - b->iov_count);
+    size_t max = MIN(RUN_PAGES_MAX, b->iov_max - b->iov_count);
     uint64_t file_id = pagefiles_file_id(b->f, b->pages[0].place);
+    uint64_t near = b->gap ? 1 + GAP_MAX : 1;
     size_t n = 1;
 
-    while (n < max && b->pages[n].place.n == b->pages[n - 1].place.n + 1
+    while (n < b->count && b->pages[n].place.n - b->pages[n - 1].place.n <= near
+           && b->pages[n].place.n > b->pages[n - 1].place.n
+           && b->pages[n].place.n - b->pages[0].place.n < max
            && pagefiles_file_id(b->f, b->pages[n].place) == file_id)
         n++;
     return n;
@@ -116,18 +124,22 @@ static int acquire_file(struct task *t, struct batch *b, uint64_t file_id, struc
 static void add_run(struct batch *b, struct fd_entry *file, size_t count)
 {
     struct iovec *iov = b->iov + b->iov_count;
+    size_t n = 0;
 
-    for (size_t i = 0; i < count; i++)
-        iov[i] = (struct iovec){ b->pages[i].data, b->f->page_bytes };
+    for (size_t i = 0; i < count; i++) {
+        for (; n < b->pages[i].place.n - b->pages[0].place.n; n++)
+            iov[n] = (struct iovec){ b->gap, b->f->page_bytes };
+        iov[n++] = (struct iovec){ b->pages[i].data, b->f->page_bytes };
+    }
     b->runs[b->run_count] = (struct run){ b->pages, count, file };
     b->reqs[b->run_count] = (struct io_req){ .op = b->write ? IO_WRITE : IO_READ,
                                              .fd = file->fd,
                                              .iov = iov,
-                                             .iov_count = (int)count,
+                                             .iov_count = (int)n,
                                              .offset = pagefiles_offset(b->f, b->pages[0].place),
                                              .table = b->f->table,
                                              .partition = b->f->partition };
-    b->iov_count += count;
+    b->iov_count += n;
     b->run_count++;
 }
 
@@ -190,15 +202,21 @@ static void finish_run(struct task *t, struct batch *b, const struct run *run, i
     }
     for (size_t i = 0; i < run->count && !b->write; i++) {
         struct page_io *p = &run->pages[i];
-        p->rc = pagefiles_check_page(t, f, p->place, p->data,
-                                     (uint64_t)result >= (i + 1) * (uint64_t)f->page_bytes);
+        uint64_t end = (p->place.n - run->pages[0].place.n + 1) * f->page_bytes;
+        p->rc = pagefiles_check_page(t, f, p->place, p->data, (uint64_t)result >= end);
         if (p->rc < 0)
             keep_failure(t, b, p->rc);
     }
 }
 
+/* Operands of a round: one a page, and those of gaps as long as they fit. */
+static size_t iov_room(const struct batch *b)
+{
+    return MIN(b->gap ? MAX(b->count, RUN_PAGES_MAX) : b->count, ROUND_PAGES_MAX);
+}
+
 static struct batch *new_batch(struct task *t, struct pagefiles *f, struct page_io *pages,
-                               size_t count, bool write)
+                               size_t count, bool write, uint8_t *gap)
 {
     struct batch *b = arena_zalloc(&t->arena, sizeof(*b));
 
@@ -206,12 +224,13 @@ static struct batch *new_batch(struct task *t, struct pagefiles *f, struct page_
         return NULL;
     b->f = f;
     b->write = write;
+    b->gap = gap;
     b->pages = pages;
     b->count = count;
     b->run_max = MIN(count, PAGEFILES_REQUESTS_MAX);
     b->runs = arena_alloc(&t->arena, b->run_max * sizeof(*b->runs));
     b->reqs = arena_alloc(&t->arena, b->run_max * sizeof(*b->reqs));
-    b->iov = arena_alloc(&t->arena, MIN(count, ROUND_PAGES_MAX) * sizeof(*b->iov));
+    b->iov = arena_alloc(&t->arena, iov_room(b) * sizeof(*b->iov));
     return b->runs && b->reqs && b->iov ? b : NULL;
 }
 
@@ -222,7 +241,7 @@ static void run_round(struct task *t, struct batch *b)
     struct tokens *tokens = b->write ? f->writes : NULL;
     size_t taken = 0;
 
-    b->iov_max = MIN(b->count, ROUND_PAGES_MAX);
+    b->iov_max = iov_room(b);
     if (tokens)
         b->iov_max = taken = tokens_take_some(t, tokens, b->iov_max);
     gather(t, b);
@@ -236,10 +255,10 @@ static void run_round(struct task *t, struct batch *b)
 }
 
 static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
-                     bool write)
+                     bool write, uint8_t *gap)
 {
     struct arena_mark mark = arena_mark(&t->arena);
-    struct batch *b = new_batch(t, f, pages, count, write);
+    struct batch *b = new_batch(t, f, pages, count, write, gap);
 
     if (!b) {
         arena_reset(&t->arena, mark);
@@ -259,10 +278,16 @@ static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages,
 
 int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count)
 {
-    return count > 0 ? run_batch(t, f, pages, count, false) : ELOQ_OK;
+    return count > 0 ? run_batch(t, f, pages, count, false, NULL) : ELOQ_OK;
+}
+
+int pagefiles_read_through(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
+                           uint8_t *gap)
+{
+    return count > 0 ? run_batch(t, f, pages, count, false, gap) : ELOQ_OK;
 }
 
 int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count)
 {
-    return count > 0 ? run_batch(t, f, pages, count, true) : ELOQ_OK;
+    return count > 0 ? run_batch(t, f, pages, count, true, NULL) : ELOQ_OK;
 }

@@ -20,6 +20,7 @@ struct compaction {
     struct usage_file *last; /* the one it is at */
     uint32_t slot;           /* of last: where it goes on */
     struct page_io *ios;     /* TOGETHER of them */
+    uint8_t *gap;            /* what lies between them */
     uint32_t left;           /* pages that may still be moved */
     bool moved;
     bool unreadable; /* a page of `last` */
@@ -77,7 +78,7 @@ static int read_pages(struct compaction *c, uint32_t count)
 {
     struct part *p = c->p;
 
-    TRY(pagefiles_read_many(c->t, &p->files, c->ios, count));
+    TRY(pagefiles_read_through(c->t, &p->files, c->ios, count, c->gap));
     for (uint32_t i = 0; i < count; i++) {
         if (!page_verify(c->ios[i].data, p->env->shape.page_bytes))
             return pagefiles_fail(c->t, &p->files, c->ios[i].place, ELOQ_CORRUPTED,
@@ -182,16 +183,19 @@ int part_compact_step(struct task *t, struct part *p, uint64_t end, uint32_t pag
     struct arena_mark mark = arena_mark(&t->arena);
     struct compaction *c = arena_zalloc(&t->arena, sizeof(*c));
     struct page_io *ios = arena_alloc(&t->arena, TOGETHER * sizeof(*ios));
-    rc = c && ios ? wtx_begin(t, p, &c->w) : task_no_memory(t);
+    uint8_t *gap = pagepool_get(p->env->pool);
+    rc = c && ios && gap ? wtx_begin(t, p, &c->w) : task_no_memory(t);
     if (rc == ELOQ_OK) {
         c->t = t;
         c->p = p;
         c->end = end;
         c->ios = ios;
+        c->gap = gap;
         c->left = pages_max;
         list_init(&c->taken);
         rc = run(c);
     }
+    pagepool_put(p->env->pool, gap);
     arena_reset(&t->arena, mark);
     return rc;
 }

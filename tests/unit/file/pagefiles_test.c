@@ -101,6 +101,47 @@ START_TEST(neighbours_are_read_and_written_in_one_operation)
 }
 END_TEST
 
+/* What lies between is read along, up to eight pages, and never across files. Nobody cares what is
+ * in it. */
+static void through_gaps(struct task *t, void *arg)
+{
+    /* Files of 32 pages: 0 2 11 | 21 || 33 34 36 */
+    static const uint64_t places[] = { 36, 2, 21, 0, 33, 11, 34 };
+    enum { N = ARRAY_LEN(places) };
+    struct pagefiles f;
+    struct reads r = reads_of(places, N);
+    uint8_t *gap = fixture_pages(1);
+
+    (void)arg;
+    fixture_files_open(t, &f, "t", 5, false);
+    ck_assert_int_eq(fixture_write(t, &f, 0, 37), ELOQ_OK);
+    overwrite(t, &f, 0, 1 * PAGE_BYTES + 100, "x");
+    fixture_reset_counts();
+    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gap), ELOQ_OK);
+    ck_assert_uint_eq(fx.count[IO_READ], 3);
+    for (size_t i = 0; i < N; i++) {
+        ck_assert_int_eq(r.pages[i].rc, ELOQ_OK);
+        ck_assert(fixture_is(r.pages[i].data, r.pages[i].place.n));
+    }
+    /* The end of a file and damage, behind a gap. */
+    overwrite(t, &f, 0, 11 * PAGE_BYTES + 100, "x");
+    truncate_file(t, &f, 1, 4 * PAGE_BYTES + 10);
+    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gap), ELOQ_CORRUPTED);
+    for (size_t i = 0; i < N; i++) {
+        bool is_bad = r.pages[i].place.n == 11 || r.pages[i].place.n == 36;
+        ck_assert_int_eq(r.pages[i].rc, is_bad ? ELOQ_CORRUPTED : ELOQ_OK);
+    }
+    free(gap);
+    reads_free(r);
+    fixture_files_close(t, &f);
+}
+
+START_TEST(a_read_goes_through_gaps)
+{
+    fixture_run(through_gaps, NULL);
+}
+END_TEST
+
 /* Every second place: each page is an operation of its own. */
 static void write_scattered(struct task *t, void *arg)
 {
@@ -591,6 +632,7 @@ static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, neighbours_are_read_and_written_in_one_operation);
+    tcase_add_test(tc, a_read_goes_through_gaps);
     tcase_add_test(tc, no_more_pages_are_in_flight_than_may_be);
     tcase_add_loop_test(tc, runs_have_a_limit_and_stay_in_their_file, 0, 2);
     tcase_add_test(tc, damage_is_told_page_by_page);
