@@ -149,6 +149,7 @@ static void reopen(struct life *l)
         sim_disk_stop_after(l->disk, 0);
     if (eloq_close(l->db) != ELOQ_OK)
         life_fail(l, "does not close");
+    l->db = NULL;
     life_views_close(l, true);
     if (how == 1)
         sim_disk_kill(l->disk);
@@ -233,6 +234,11 @@ static void step(struct life *l)
     l->step++;
 }
 
+static void needed(void *user, const char *what)
+{
+    life_fail(user, "%s", what);
+}
+
 static void begin(struct life *l, uint64_t seed)
 {
     static const uint32_t pages[] = { 4096, 4096, 4096, 8192, 16384, 61440 };
@@ -259,6 +265,14 @@ static void begin(struct life *l, uint64_t seed)
     l->disk = sim_disk_new(&sim_mem);
     sim_disk_print(l->disk, sim_args.trace);
     sim_clock_init(&l->clock, l->now_us);
+    l->oracle = (struct oracle){ .disk = l->disk,
+                                 .db = &l->db,
+                                 .append = l->append,
+                                 .shift = l->shift,
+                                 .page_bytes = l->page,
+                                 .fail = needed,
+                                 .user = l };
+    oracle_begin(&l->oracle);
 }
 
 static uint64_t run_script(uint64_t seed)
@@ -304,5 +318,6 @@ int main(int argc, char **argv)
     array_keys_free();
     snprintf(text, sizeof(text), "%llu lives", (unsigned long long)lives);
     sim_args_row(12, tried, 0, text);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "engine/store.h"
 #include "model/array.h"
+#include "sim/oracle.h"
 #include "sim/sim_io.h"
 
 #define PARTS_MAX 4
@@ -31,7 +32,8 @@ struct life {
     struct rand rand;
     struct sim_disk *disk;
     struct sim_clock clock;
-    eloq_store *db;
+    struct oracle oracle;
+    eloq_store *db; /* NULL: not open */
     uint64_t operations;
 
     bool append, compress;

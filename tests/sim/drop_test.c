@@ -19,6 +19,7 @@
 
 #include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 #define CUTS 10 /* ways the power goes, at each operation */
@@ -38,8 +39,9 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "drop_test: script %llu, operation %llu, %s: %s (%s)\n",
             (unsigned long long)where_script, (unsigned long long)where_n, where, what,
             eloq_errmsg());
-    fprintf(stderr, "repeat: drop_test --script %llu --at %llu\n", (unsigned long long)where_script,
-            (unsigned long long)where_n);
+    fprintf(stderr, "repeat: drop_test --script %llu --at %llu%s\n",
+            (unsigned long long)where_script, (unsigned long long)where_n, sim_args_limits());
+    shrink(where_script, NULL);
     exit(1);
 }
 

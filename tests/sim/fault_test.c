@@ -80,13 +80,16 @@ static const char *where = "";
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
+    char also[32];
+
     fprintf(stderr, "fault_test: script %llu, %s, operation %llu, %s: %s (%s)\n",
             (unsigned long long)where_script, variant ? variant->name : "",
             (unsigned long long)where_nth, where, what, eloq_errmsg());
     fprintf(stderr, "repeat: fault_test --script %llu --variant %d --nth %llu%s --trace\n",
             (unsigned long long)where_script, variant ? (int)(variant - variants) : 0,
             (unsigned long long)where_nth, sim_args_limits());
-    shrink(where_script);
+    snprintf(also, sizeof(also), "--variant=%d", variant ? (int)(variant - variants) : 0);
+    shrink(where_script, also);
     exit(1);
 }
 

@@ -28,6 +28,7 @@
 
 #include "sim/oracle.h"
 #include "sim/script.h"
+#include "sim/shrink.h"
 #include "sim/sim_args.h"
 
 #define FLUSHES (SIM_KIND(IO_SYNC) | SIM_KIND(IO_SYNC_DIR))
@@ -46,7 +47,9 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "flush_test: script %llu, %s, flush %llu: %s (%s)\n",
             (unsigned long long)where_script, where, (unsigned long long)where_nth, what,
             eloq_errmsg());
-    fprintf(stderr, "repeat: flush_test --script %llu\n", (unsigned long long)where_script);
+    fprintf(stderr, "repeat: flush_test --script %llu%s\n", (unsigned long long)where_script,
+            sim_args_limits());
+    shrink(where_script, NULL);
     exit(1);
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/store.h"
 #include "sim/history.h"
+#include "sim/oracle.h"
 #include "sim/sim_io.h"
 
 #define PARTS 4
@@ -70,7 +71,8 @@ struct world {
     struct rand rand;
     struct sim_disk *disk;
     struct sim_clock clock;
-    eloq_store *db;
+    struct oracle oracle;
+    eloq_store *db; /* NULL: not open */
     bool append, is_large;
     unsigned parts, shift;
     uint64_t now;  /* counts submissions and answers */

@@ -105,8 +105,10 @@ static void close_store(struct world *w, eloq_store *db)
 
     if (eloq_close(db) != ELOQ_OK)
         world_fail(w, "does not close");
-    if (db == w->db)
+    if (db == w->db) {
         world_close_scans(w);
+        w->db = NULL;
+    }
     if (atomic_load(&db->mem.total) != shards * sizeof(struct shard) + header)
         world_fail(w, "closed, and memory is left");
 }
@@ -273,6 +275,23 @@ static void reopen(struct world *w)
     close_store(w, w->db);
 }
 
+static void needed(void *user, const char *what)
+{
+    world_fail(user, "%s", what);
+}
+
+static void watch(struct world *w)
+{
+    w->oracle = (struct oracle){ .disk = w->disk,
+                                 .db = &w->db,
+                                 .append = w->append,
+                                 .shift = w->shift,
+                                 .page_bytes = 4096,
+                                 .fail = needed,
+                                 .user = w };
+    oracle_begin(&w->oracle);
+}
+
 static void run_script(uint64_t seed)
 {
     struct world *w = &world;
@@ -280,6 +299,7 @@ static void run_script(uint64_t seed)
     alarm(SECONDS);
     world_init(w, &sim_mem, seed);
     sim_disk_print(w->disk, sim_args.trace);
+    watch(w);
     if (open_store(w, 0, &w->db) != ELOQ_OK)
         world_fail(w, "does not open");
     enum ending ending = (enum ending)rand_below(&w->rand, ENDINGS);
@@ -326,5 +346,6 @@ int main(int argc, char **argv)
              (unsigned long long)endings[IN_PEACE], (unsigned long long)endings[IN_FLIGHT],
              (unsigned long long)endings[POWER_CUT]);
     sim_args_row(13, tried, 0, text);
+    sim_args_row(14, oracle_count(), 0, NULL);
     return 0;
 }

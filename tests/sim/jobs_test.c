@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "engine/store.h"
 #include "model/model.h"
+#include "sim/oracle.h"
 #include "sim/sim_io.h"
 
 #define PATH "/disk/store"
@@ -42,6 +43,7 @@ struct world {
     bool append;
     struct sim_disk *disk;
     struct sim_clock clock;
+    struct oracle oracle;
     eloq_store *db;
     uint64_t allocations, fail_at; /* 0: never */
     bool fail_for_ever;
@@ -98,6 +100,12 @@ static int open_io(void *user, struct mem *m, const struct log *log, unsigned sh
     return sim_io_open(w->disk, &w->clock, seed, ret);
 }
 
+static void needed(void *user, const char *what)
+{
+    (void)user;
+    fail(what);
+}
+
 static void open_store(struct world *w)
 {
     eloq_options options = ELOQ_OPTIONS(PATH);
@@ -110,6 +118,13 @@ static void open_store(struct world *w)
     options.file_amplify_factor = ELOQ_ZERO; /* only when asked */
     options.memory_bytes = 64 << 20;
     w->clock.clock.user = &w->clock; /* a world may have been copied */
+    w->oracle = (struct oracle){ .disk = w->disk,
+                                 .db = &w->db,
+                                 .append = w->append,
+                                 .shift = options.format.pages_per_file_shift,
+                                 .page_bytes = 4096,
+                                 .fail = needed };
+    oracle_begin(&w->oracle);
     struct store_seams seams = { .clock = &w->clock.clock,
                                  .seed = seed + 1,
                                  .io_open = open_io,
@@ -540,5 +555,6 @@ int main(int argc, char **argv)
     printf("row 5: tried %llu, failed 0\n", (unsigned long long)(tried[DISK] + tried[DISK_EVER]));
     printf("row 7: tried %llu, failed 0\n",
            (unsigned long long)(tried[NO_MEMORY] + tried[NO_MEMORY_EVER]));
+    printf("row 14: tried %llu, failed 0\n", (unsigned long long)oracle_count());
     return 0;
 }

@@ -52,7 +52,7 @@ __attribute__((noreturn)) static void fail(const char *what)
     fprintf(stderr, "repeat: memory_fault_test --script %llu --nth %llu%s%s\n",
             (unsigned long long)where_script, (unsigned long long)where_nth,
             fault.forever ? " --forever" : "", sim_args_limits());
-    shrink(where_script);
+    shrink(where_script, NULL);
     exit(1);
 }
 

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,13 +11,11 @@
 #include "part/manifest.h"
 #include "sim/sim_node.h"
 
-#define PAGE_BYTES 4096
-
 static uint64_t looked_at;
 
 /* What goes: of one file all that begins at or after an offset. */
 struct removal {
-    const struct run *run;
+    const struct oracle *oracle;
     const char *path;
     char dir[PATH_MAX];
     uint64_t file_id, offset;
@@ -24,10 +23,10 @@ struct removal {
 
 static bool takes(const struct removal *r, uint64_t place)
 {
-    uint32_t shift = r->run->script->shift;
+    uint32_t shift = r->oracle->shift;
     uint64_t index = place & ((UINT64_C(1) << shift) - 1);
 
-    return place >> shift == r->file_id && (index + 1) * PAGE_BYTES > r->offset;
+    return place >> shift == r->file_id && (index + 1) * r->oracle->page_bytes > r->offset;
 }
 
 __attribute__((noreturn)) static void fail(const struct removal *r, const char *who)
@@ -36,7 +35,8 @@ __attribute__((noreturn)) static void fail(const struct removal *r, const char *
 
     snprintf(words, sizeof(words), "%s %s %s", r->path,
              r->offset == 0 ? "goes, and" : "is cut, and", who);
-    script_give_up(words);
+    r->oracle->fail(r->oracle->user, words);
+    abort();
 }
 
 /* One that cannot be read names nothing: others see to it that it can. */
@@ -44,8 +44,8 @@ static void look_at_manifest(const struct removal *r, const struct bytes *conten
 {
     struct manifest_state state;
 
-    manifest_state_init(&state, r->run->disk->mem);
-    if (manifest_replay(&state, content->data, content->size, !r->run->script->append) == ELOQ_OK)
+    manifest_state_init(&state, r->oracle->disk->mem);
+    if (manifest_replay(&state, content->data, content->size, !r->oracle->append) == ELOQ_OK)
         for (uint32_t id = 0; id < state.page_count; id++)
             if ((state.values[id] & 7) == MAPPING_TYPE_FILE_PAGE && takes(r, state.values[id] >> 3))
                 fail(r, who);
@@ -56,7 +56,7 @@ static void look_at_disk(const struct removal *r)
 {
     struct sim_place place;
 
-    if (sim_walk(r->run->disk, r->dir, &place) < 0 || !place.node)
+    if (sim_walk(r->oracle->disk, r->dir, &place) < 0 || !place.node)
         return;
     const struct sim_entries *views[] = { &place.node->durable_entries, &place.node->now_entries };
     for (size_t v = 0; v < ARRAY_LEN(views); v++) {
@@ -94,10 +94,10 @@ static void look_at_part(struct part *p)
 
 static void look(void *user, const char *path, uint64_t size)
 {
-    const struct run *run = user;
+    const struct oracle *o = user;
     const char *slash = strrchr(path, '/');
     struct file_name name = file_name_parse(slash + 1);
-    struct removal r = { .run = run, .path = path, .file_id = name.id, .offset = size };
+    struct removal r = { .oracle = o, .path = path, .file_id = name.id, .offset = size };
 
     if (name.kind != FILE_DATA)
         return;
@@ -105,19 +105,20 @@ static void look(void *user, const char *path, uint64_t size)
     looked_at++;
     look_at_disk(&r);
     looked_for = &r;
-    for (unsigned i = 0; run->db && i < run->db->shard_count; i++)
-        part_table_each(&run->db->shards[i].parts, look_at_part);
+    eloq_store *db = *o->db;
+    for (unsigned i = 0; db && i < db->shard_count; i++)
+        part_table_each(&db->shards[i].parts, look_at_part);
     looked_for = NULL;
 }
 
-void oracle_begin(struct run *run)
+void oracle_begin(struct oracle *o)
 {
-    sim_disk_watch(run->disk, look, run);
+    sim_disk_watch(o->disk, look, o);
 }
 
-void oracle_end(struct run *run)
+void oracle_end(struct sim_disk *disk)
 {
-    sim_disk_watch(run->disk, NULL, NULL);
+    sim_disk_watch(disk, NULL, NULL);
 }
 
 uint64_t oracle_count(void)

@@ -7,10 +7,21 @@
  * It reads manifests by the pure decoder and asks nobody who decides what to remove. */
 #pragma once
 
-#include "sim/script.h"
+#include "engine/store.h"
+#include "sim/sim_disk.h"
 
-/* Watches a run that is open, until it is closed. */
-void oracle_begin(struct run *run);
-void oracle_end(struct run *run);
-/* Removals and cuts looked at, of all runs. */
+struct oracle {
+    struct sim_disk *disk;
+    eloq_store *const *db; /* *db NULL: it is not open */
+    bool append;
+    uint32_t shift, page_bytes;
+    /* Something needed goes: does not return. */
+    void (*fail)(void *user, const char *what);
+    void *user;
+};
+
+/* Watches the disk, until oracle_end. Lent. */
+void oracle_begin(struct oracle *o);
+void oracle_end(struct sim_disk *disk);
+/* Removals and cuts looked at, of all disks. */
 uint64_t oracle_count(void);

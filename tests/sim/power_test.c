@@ -66,7 +66,7 @@ __attribute__((noreturn)) static void fail(const char *what)
             eloq_errmsg());
     fprintf(stderr, "repeat: power_test --script %llu --at %llu%s --trace\n",
             (unsigned long long)where_script, (unsigned long long)where_n, sim_args_limits());
-    shrink(where_script);
+    shrink(where_script, NULL);
     exit(1);
 }
 

@@ -6,14 +6,14 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "sim/oracle.h"
 #include "sim/sim_args.h"
 #include "sim/sim_node.h"
 
 const eloq_part script_parts[SCRIPT_PARTS] = { { "power", 0 }, { "beside", 1 } };
 
 #define FAR_MS (UINT64_C(10) * 365 * 86400 * 1000) /* waiting does not get there */
-#define CLOCK_JUMPS_AT 3                           /* the state */
+#define PAGE_BYTES 4096
+#define CLOCK_JUMPS_AT 3 /* the state */
 
 #define DROPS_AT 4 /* the state */
 
@@ -136,6 +136,12 @@ void script_start(struct run *run, const struct script *script, struct sim_disk 
     sim_clock_init(&run->clock, SCRIPT_WALL_US);
 }
 
+static void give_up(void *user, const char *what)
+{
+    (void)user;
+    script_give_up(what);
+}
+
 int script_open(struct run *run)
 {
     const struct script *s = run->script;
@@ -173,7 +179,13 @@ int script_open(struct run *run)
                                  .mem_fail = run->mem_fail,
                                  .mem_user = run->mem_user,
                                  .host_shards = s->parts };
-    oracle_begin(run);
+    run->oracle = (struct oracle){ .disk = run->disk,
+                                   .db = &run->db,
+                                   .append = s->append,
+                                   .shift = s->shift,
+                                   .page_bytes = PAGE_BYTES,
+                                   .fail = give_up };
+    oracle_begin(&run->oracle);
     return store_open(&options, &seams, &run->db);
 }
 
@@ -186,7 +198,7 @@ bool script_close(struct run *run)
     run->reader = NULL;
     if (db)
         CHECK(eloq_close(db) == ELOQ_OK);
-    oracle_end(run);
+    oracle_end(run->disk);
     run->db = NULL;
     if (!db)
         return true;

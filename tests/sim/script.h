@@ -8,6 +8,7 @@
 
 #include "engine/store.h"
 #include "model/model.h"
+#include "sim/oracle.h"
 #include "sim/sim_io.h"
 
 #define SCRIPT_BATCHES_MAX 8
@@ -42,6 +43,7 @@ struct run {
     const struct script *script;
     struct sim_disk *disk;
     struct sim_clock clock;
+    struct oracle oracle; /* watches while it is open */
     uint64_t io_seed;
     bool (*mem_fail)(void *user, size_t size); /* may be NULL */
     void *mem_user;

@@ -16,6 +16,8 @@
 #define KEYS 250
 #define PAIRS 200
 
+static const char *further; /* an option, or NULL */
+
 /* This program with the same arguments and those that come after, not to shrink again. */
 static char *const *make_arguments(uint64_t seed)
 {
@@ -28,6 +30,8 @@ static char *const *make_arguments(uint64_t seed)
             arguments[n++] = sim_args.argv[i];
     snprintf(script, sizeof(script), "--script=%llu", (unsigned long long)seed);
     arguments[n++] = script;
+    if (further)
+        arguments[n++] = (char *)(uintptr_t)further;
     snprintf(limits, sizeof(limits), "%s", sim_args_limits());
     for (char *word = strtok(limits, " "); word && n < ARGUMENTS_MAX - 1; word = strtok(NULL, " "))
         arguments[n++] = word;
@@ -109,10 +113,11 @@ static void print_script(uint64_t seed)
     script_free(&s);
 }
 
-void shrink(uint64_t seed)
+void shrink(uint64_t seed, const char *also)
 {
     if (!sim_args.shrink)
         return;
+    further = also;
     alarm(0);
     set(seed, &sim_args.plain);
     for (uint64_t n = 1; n < SCRIPT_BATCHES_MAX; n++) {

@@ -7,5 +7,5 @@
 
 #include "sim/script.h"
 
-/* Returns at once unless asked for. */
-void shrink(uint64_t seed);
+/* Returns at once unless asked for. Each attempt is given `also`, an option, unless NULL. */
+void shrink(uint64_t seed, const char *also);
