@@ -210,13 +210,23 @@ static int remove_one(struct task *t, struct part *p, uint64_t timestamp)
     return ELOQ_OK;
 }
 
+/* 1: a commit was found that does not count, or an archive that cannot be read. Of some pairs the
+ * surplus may be all that there is. */
+static int check_surplus(struct task *t, struct part *p)
+{
+    return p->commit_dropped ? 1 : part_gc_archives(t, p);
+}
+
 int archive_retain(struct task *t, struct part *p, size_t keep)
 {
     struct archive_list list;
     size_t removed = 0;
+    int rc;
 
     TRY(wtx_check_writable(t, p));
-    int rc = archive_list(t, p->env, p->files.dir, &list);
+    if (keep > 0 && (rc = check_surplus(t, p)) != ELOQ_OK)
+        return MIN(rc, ELOQ_OK);
+    rc = archive_list(t, p->env, p->files.dir, &list);
     size_t surplus = list.count > keep ? list.count - keep : 0;
     for (size_t i = 0; i < surplus && rc >= 0; i++) {
         rc = remove_one(t, p, list.timestamps[i]);

@@ -24,8 +24,10 @@ void archive_list_free(struct archive_list *list);
 /* Writes the state of a snapshot of this partition. ELOQ_OK, ELOQ_NOT_FOUND when it is empty,
  * ELOQ_BUSY when there is one of this timestamp that is being read, or a failure. */
 int archive_create(struct task *t, struct part *p, const struct snapshot *s, uint64_t timestamp);
-/* Removes all but the newest `keep` (0: all), for good when it returns. Those that are being read
- * stay. Then part_gc. In place too, where some of a time in append mode may be left. */
+/* Removes all but the newest `keep`, for good when it returns; none while one of them cannot be
+ * read, or in an open that dropped a commit. Those that are being read stay. Append mode.
+ * keep = 0: the partition is dropped, so all of them go, whatever they are; in place too, where
+ * some of a time in append mode may be left. Then part_gc. */
 int archive_retain(struct task *t, struct part *p, size_t keep);
 /* Makes an archive the current state; the state before is archived first, under `now` or soon
  * after. ELOQ_OK, ELOQ_NOT_FOUND, or a failure after which the state is what it was. */

@@ -82,7 +82,7 @@ static void make_blank(struct part *p)
     p->terms_listed = 0;
     p->padding_missing = p->found_unsynced = p->is_prepared = false;
     p->last_joint = p->sealed = false;
-    p->tail_dropped = p->orphans_pending = p->orphans_asked = false;
+    p->commit_dropped = p->tail_dropped = p->orphans_pending = p->orphans_asked = false;
     p->archives_known = p->archives_bad = p->has_archives = false;
     p->wants_removal = false;
 }

@@ -492,6 +492,40 @@ START_TEST(a_damaged_archive_changes_nothing)
 }
 END_TEST
 
+/* What retention would leave may be the damaged one alone. */
+START_TEST(retention_waits_while_an_archive_cannot_be_read)
+{
+    static const uint64_t all[] = { 5, 6, 7, 8 }, last[] = { 9 };
+    eloq_options options = append_options();
+    static struct state live;
+    unsigned seed = 37;
+    eloq_store *db;
+
+    memset(&live, 0, sizeof(live));
+    options.archive_interval_secs = ELOQ_ZERO;
+    ck_assert(fixture_open(STORE_HOST_SYNC, "s", &options, &db));
+    for (uint64_t at = 5; at < 8; at++) {
+        change(db, &live, &seed, 2);
+        ck_ok(eloq_archive(db, part, at));
+    }
+    ck_ok(eloq_close(db));
+    int fd = open(fixture_path("s/t.0/manifest_0_7"), O_WRONLY);
+    ck_assert_int_eq(pwrite(fd, "damage", 6, 30), 6);
+    close(fd);
+    options.num_retained_archives = 1;
+    ck_assert(fixture_open(STORE_HOST_SYNC, "s", &options, &db));
+    change(db, &live, &seed, 2);
+    ck_ok(eloq_archive(db, part, 8));
+    expect_archives(db, 4, all);
+    /* Made anew it is whole, and nothing is in the way. */
+    ck_ok(eloq_archive(db, part, 7));
+    ck_ok(eloq_archive(db, part, 9));
+    expect_archives(db, 1, last);
+    ck_ok(eloq_close(db));
+    compare_archive(STORE_HOST_SYNC, 9, &live);
+}
+END_TEST
+
 START_TEST(an_archive_without_a_file_is_not_restored)
 {
     static struct state live;
@@ -533,6 +567,7 @@ int main(void)
     tcase_add_loop_test(tc, restore_goes_back_and_forward, 0, STORE_KINDS);
     tcase_add_loop_test(tc, an_emptied_partition_comes_back, 0, STORE_KINDS);
     tcase_add_test(tc, a_damaged_archive_changes_nothing);
+    tcase_add_test(tc, retention_waits_while_an_archive_cannot_be_read);
     tcase_add_test(tc, an_archive_without_a_file_is_not_restored);
     suite_add_tcase(suite, tc);
     return fixture_main(suite);
