@@ -235,7 +235,7 @@ static int check_loaded(struct task *t, struct check *c)
 }
 
 /* The state that this environment opens: ELOQ_NOT_FOUND when there is none. */
-static int check_state(struct task *t, struct check *c, struct part_env *env, eloq_part part)
+static int check_opened(struct task *t, struct check *c, struct part_env *env, eloq_part part)
 {
     int rc = part_open(t, env, part.table, part.partition, false, &c->part);
 
@@ -252,26 +252,53 @@ static int check_state(struct task *t, struct check *c, struct part_env *env, el
     return rc;
 }
 
-/* Each is opened as somebody who reads it would. */
+/* The state that is open, or an archive, as one who only reads opens it: nothing on the disk
+ * changes beside the partition that is loaded. */
+static int check_state(struct task *t, struct check *c, uint64_t archive, eloq_part part)
+{
+    struct part_env *env = arena_copy(&t->arena, &c->shard->env, sizeof(*env));
+
+    if (!env)
+        return task_no_memory(t);
+    if (archive != 0)
+        env->as_of = archive;
+    env->read_only = true;
+    env->wants_maintenance = NULL;
+    memset(env->pages_read, 0, sizeof(env->pages_read));
+    c->archive = archive;
+    int rc = check_opened(t, c, env, part);
+    c->archive = 0;
+    for (int type = 0; type < PAGE_TYPES; type++) /* others have read meanwhile */
+        c->shard->env.pages_read[type] += env->pages_read[type];
+    return rc;
+}
+
 static int check_archives(struct task *t, struct check *c, eloq_part part)
 {
-    struct part_env *env = arena_alloc(&t->arena, sizeof(*env));
-    int rc = env ? ELOQ_OK : task_no_memory(t);
+    int rc = ELOQ_OK;
 
     for (size_t i = 0; i < c->names.count && rc == ELOQ_OK; i++) {
         struct file_name file = file_name_parse(c->names.names[i].name);
         if (file.kind != FILE_ARCHIVE)
             continue;
-        *env = c->shard->env;
-        env->as_of = c->archive = file.timestamp;
-        env->read_only = true;
-        env->wants_maintenance = NULL;
-        rc = check_state(t, c, env, part);
+        rc = check_state(t, c, file.timestamp, part);
         if (rc == ELOQ_NOT_FOUND) /* another owner's: not known by this name */
             rc = ELOQ_OK;
-        memcpy(c->shard->env.pages_read, env->pages_read, sizeof(env->pages_read));
     }
-    c->archive = 0;
+    return rc;
+}
+
+/* A commit that was acknowledged here is one: whoever opens the partition beside, or after us, is
+ * not to ask for its pages again. */
+static int seal_loaded(struct task *t, struct shard *s, eloq_part part)
+{
+    struct part *p = part_table_peek(&s->parts, part.table, part.partition);
+
+    if (!p || s->env.read_only || p->found_unsynced || p->unknown || p->broken)
+        return ELOQ_OK;
+    TRY(part_table_acquire(t, &s->parts, part.table, part.partition, false, &p));
+    int rc = manifest_log_seal(t, p);
+    part_table_release(&s->parts, p);
     return rc;
 }
 
@@ -282,7 +309,9 @@ static int check_partition(struct task *t, struct check *c, eloq_part part)
     int rc = look_at_names(t, c);
     if (rc != ELOQ_OK)
         return rc;
-    rc = check_state(t, c, env, part);
+    rc = seal_loaded(t, c->shard, part);
+    if (rc == ELOQ_OK)
+        rc = check_state(t, c, 0, part);
     if (rc == ELOQ_NOT_FOUND && c->has_dir && env->as_of == 0) {
         note(c, ELOQ_NOTE, "first commit did not finish", "");
         return ELOQ_OK;

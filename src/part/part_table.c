@@ -22,6 +22,8 @@ struct part_slot {
     struct list absent;          /* in tab->absent */
     uint64_t absent_ns;          /* when it was found absent */
     uint64_t footprint;          /* what tab->bytes counts for it */
+    bool commit_dropped;         /* of one that left memory: it is to be known until the store
+                                    is closed */
 };
 
 struct slot_key {
@@ -100,7 +102,8 @@ static void unmark_absent(struct part_table *tab, struct part_slot *slot)
 /* Frees a slot that says nothing and that nobody looks at. */
 static void drop_if_idle(struct part_table *tab, struct part_slot *slot)
 {
-    if (slot->part || slot->users > 0 || slot->flight.busy || is_absent(slot))
+    if (slot->part || slot->users > 0 || slot->flight.busy || is_absent(slot)
+        || slot->commit_dropped)
         return;
     map_remove(&tab->slots, slot->hash, slot);
     mem_free(tab->env->mem, slot->table);
@@ -134,6 +137,7 @@ static int load(struct task *t, struct part_table *tab, struct part_slot *slot, 
     if (rc == ELOQ_OK) {
         slot->part = p;
         p->slot = slot;
+        p->commit_dropped |= slot->commit_dropped;
         if (p->current->root[TREE_TTL].n != NO_PAGE)
             expiry_set(p, 0);
         tab->count++;
@@ -260,6 +264,7 @@ static void close_part(struct task *t, struct part_table *tab, struct part_slot 
     CHECK(single_flight_begin(t, &slot->flight, &rc));
     list_remove(&p->lru);
     slot->part = NULL;
+    slot->commit_dropped = p->commit_dropped;
     account(tab, slot);
     tab->count--;
     part_close(t, p);
@@ -337,8 +342,13 @@ void part_table_deinit(struct task *t, struct part_table *tab)
     while ((slot = map_next(&tab->slots, &at))) {
         if (slot->part) {
             close_part(t, tab, slot);
-            at--; /* another one may have moved into its place */
+        } else if (slot->commit_dropped) {
+            slot->commit_dropped = false;
+            drop_if_idle(tab, slot);
+        } else {
+            continue;
         }
+        at--; /* another one may have moved into its place */
     }
     while (!list_empty(&tab->absent))
         forget_absent(tab, container_of(tab->absent.next, struct part_slot, absent));

@@ -85,14 +85,8 @@ static int drop(struct run *run, const struct start *start)
 /* It holds one of the states it may hold, a bit each; it takes a batch, which lasts. */
 static void recover(struct run *run, uint32_t allowed)
 {
-    unsigned at = 0;
-
     script_must_open(run);
-    int rc = eloq_check(run->db, script_part, script_tell_damage, NULL, NULL);
-    if (rc < 0 && rc != ELOQ_NOT_FOUND)
-        fail("check");
-    while (at < SCRIPT_STATES && (!(allowed & BIT(at)) || script_holds(run, at) != 0))
-        at++;
+    unsigned at = script_find(run, 0, allowed);
     if (at == SCRIPT_STATES)
         fail("neither what it was nor empty");
     if (script_write(run, at, at + 1) != ELOQ_OK)
@@ -147,7 +141,6 @@ static bool failing(const struct script *script, const struct start *start, uint
     uint32_t allowed = may_hold(start);
     struct run run;
     struct rand r;
-    unsigned k = 0;
 
     begin(&run, script, start);
     where = "a failure, dropped again, power cut";
@@ -160,8 +153,7 @@ static bool failing(const struct script *script, const struct start *start, uint
     sim_disk_heal(run.disk);
     if (is_gone)
         allowed = BIT(start->after);
-    while (k < SCRIPT_STATES && (!(allowed & BIT(k)) || script_holds(&run, k) != 0))
-        k++;
+    unsigned k = script_find(&run, 0, allowed);
     if (k == SCRIPT_STATES)
         fail("after a failure it is neither what it was nor empty");
     allowed = script_write(&run, k, k + 1) == ELOQ_OK ? BIT(k + 1) : allowed | BIT(k + 1);

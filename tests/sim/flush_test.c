@@ -18,6 +18,8 @@
  *   crowded     many partitions at once and few descriptors
  *   restored    an archive is restored that was copied with the rest
  *   retained    archives are removed, and what they alone needed; names are lost in any order
+ *   checked     after each batch a page of it is damaged for as long as a check runs: it was
+ *               acknowledged, so the damage is one, and its record stays
  *   doubt       one of the flushes that this takes fails, and loses names
  *
  * On failure: where, the command that repeats it, and exit 1. */
@@ -479,6 +481,29 @@ static void doubt(const struct script *script, uint64_t timestamp, uint64_t nth)
     tried++;
 }
 
+static void checked(const struct script *script)
+{
+    struct run run = new_run(script);
+    struct script_spot spot;
+    unsigned last, done = 0;
+
+    where = "checked";
+    script_must_open(&run);
+    for (where_nth = 1; where_nth <= script->batches; where_nth++) {
+        done = write_all(&run, done, done + 1, 1, &last);
+        if (done != where_nth)
+            fail("takes no batch");
+        if (!script_last_page(&run, &spot))
+            continue;
+        script_flip(&run, &spot);
+        int rc = eloq_check(run.db, script_part, NULL, NULL, NULL);
+        script_flip(&run, &spot);
+        if (rc != ELOQ_CORRUPTED)
+            fail("a damaged page of an acknowledged commit is none");
+    }
+    cut(&run, done, done);
+}
+
 static void run_script(uint64_t seed)
 {
     struct script script;
@@ -495,6 +520,7 @@ static void run_script(uint64_t seed)
     strained(&script, IO_WRITE, 0);
     relapsed(&script);
     crowded(&script);
+    checked(&script);
     script.append = true;
     script.drops = false; /* it would take archives along */
     restored(&script);

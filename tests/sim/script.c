@@ -451,3 +451,49 @@ int script_holds_in(struct run *run, unsigned part, unsigned k)
 {
     return holds(run, part, &run->script->states[k]);
 }
+
+unsigned script_find(struct run *run, unsigned part, uint32_t states)
+{
+    unsigned k = 0;
+
+    int rc = eloq_check(run->db, script_parts[part], script_tell_damage, run, NULL);
+    if (rc < 0 && rc != ELOQ_NOT_FOUND && !sim_disk_stopped(run->disk))
+        script_give_up("check");
+    while (k < SCRIPT_STATES
+           && (!(states & (UINT32_C(1) << k)) || script_holds_in(run, part, k) != 0))
+        k++;
+    return k;
+}
+
+bool script_last_page(struct run *run, struct script_spot *ret)
+{
+    const struct script *s = run->script;
+    struct manifest_state state;
+    struct bytes file;
+
+    bytes_init(&file, run->disk->mem, MEM_OTHER);
+    manifest_state_init(&state, run->disk->mem);
+    bool is_there = sim_disk_get(run->disk, SCRIPT_PATH "/power.0/manifest_0", &file) == 0
+                    && manifest_replay(&state, file.data, file.size, !s->append) == ELOQ_OK
+                    && state.last_page_count > 0;
+    if (is_there) {
+        uint64_t place = state.last_pages[0].place.n;
+        snprintf(ret->path, sizeof(ret->path), SCRIPT_PATH "/power.0/data_%llu_0",
+                 (unsigned long long)(place >> s->shift));
+        ret->offset = (place & ((UINT64_C(1) << s->shift) - 1)) * PAGE_BYTES + PAGE_BYTES / 2;
+    }
+    bytes_free(&file);
+    manifest_state_free(&state);
+    return is_there;
+}
+
+void script_flip(struct run *run, const struct script_spot *spot)
+{
+    struct bytes file;
+
+    bytes_init(&file, run->disk->mem, MEM_OTHER);
+    CHECK(sim_disk_get(run->disk, spot->path, &file) == 0 && spot->offset < file.size);
+    file.data[spot->offset] ^= 1;
+    CHECK(sim_disk_put(run->disk, spot->path, file.data, file.size) == 0);
+    bytes_free(&file);
+}

@@ -89,3 +89,14 @@ bool script_sees(const struct run *run, const struct model_pair *p);
 /* Whether the store holds just states[k]: 0 yes, 1 no, < 0 a failure. */
 int script_holds(struct run *run, unsigned k);
 int script_holds_in(struct run *run, unsigned part, unsigned k);
+/* Which of these states, a bit each, a partition holds; SCRIPT_STATES: none. Check finds no damage
+ * in it, or script_fail is told, unless the disk has stopped. */
+unsigned script_find(struct run *run, unsigned part, uint32_t states);
+/* Where a page is that the last commit of the first partition wrote, if it was flushed together
+ * with its record; a bit of it changes, and when called again it changes back. */
+struct script_spot {
+    char path[64];
+    uint64_t offset;
+};
+bool script_last_page(struct run *run, struct script_spot *ret);
+void script_flip(struct run *run, const struct script_spot *spot);
