@@ -302,13 +302,14 @@ static int note_pages(struct manifest_state *s, const struct manifest_view *v, u
     uint32_t ids[PAGE_CHECKSUMS_MAX];
     size_t count = 0;
 
-    mem_free(s->mem, s->last_pages);
-    s->last_pages = NULL;
     s->last_page_count = 0;
-    if (!v->has_page_checksums)
+    if (!v->has_page_checksums) {
+        mem_free(s->mem, s->last_pages);
+        s->last_pages = NULL;
         return ELOQ_OK;
-    s->last_pages =
-        mem_alloc(s->mem, MEM_MAPPING, MAX(v->mapped_count, 1) * sizeof(*s->last_pages));
+    }
+    if (!s->last_pages) /* room for any record's: of a long log nearly all have some */
+        s->last_pages = mem_alloc(s->mem, MEM_MAPPING, PAGE_CHECKSUMS_MAX * sizeof(*s->last_pages));
     if (!s->last_pages)
         return ELOQ_NO_MEMORY;
     for (uint32_t i = 0; i < v->value_count; i++) {

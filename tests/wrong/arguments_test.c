@@ -443,5 +443,5 @@ int main(void)
     tcase_add_loop_test(tc, partitions_never_written_and_empty_ones_answer_as_told, 0, STORE_KINDS);
     tcase_add_test(tc, the_wrong_mode_is_invalid);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -591,5 +591,5 @@ int main(void)
 #undef ADD
     tcase_add_test(tc, an_unreadable_file_is_denied);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

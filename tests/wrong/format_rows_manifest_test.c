@@ -9,6 +9,7 @@
 
 #include "base/coding.h"
 #include "page/format.h"
+#include "unit/base/run.h"
 #include "wrong/row.h"
 
 /* What concerns the whole partition: no key of it is readable. */
@@ -315,9 +316,5 @@ int main(void)
     ADD(damage_before_a_valid_record);
 #undef ADD
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "base/coding.h"
 #include "page/format.h"
+#include "unit/base/run.h"
 #include "wrong/row.h"
 
 static void put_b(struct victim *v, unsigned index, const struct buf *entry)
@@ -498,9 +499,5 @@ int main(void)
     ADD(an_overflow_group_that_is_short);
 #undef ADD
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -491,5 +491,5 @@ int main(void)
     tcase_add_test(tc, without_verification_noise_is_still_an_error);
     tcase_add_test(tc, a_floor_tells_the_expiry_of_its_own_pair);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

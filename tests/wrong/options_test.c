@@ -225,5 +225,5 @@ int main(void)
     tcase_add_test(tc, text_that_is_no_value_names_its_key);
     tcase_add_test(tc, ini_files_that_are_none_are_refused);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -459,5 +459,5 @@ int main(void)
     tcase_add_test(tc, a_store_path_that_went_away_is_no_empty_store);
     tcase_add_test(tc, a_partition_directory_that_became_a_file_is_an_error);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

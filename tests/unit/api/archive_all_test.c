@@ -235,5 +235,5 @@ int main(void)
     tcase_add_loop_test(tc, closing_completes_what_was_asked, 0, STORE_KINDS);
     tcase_add_loop_test(tc, the_timer_archives_and_retains, 0, STORE_KINDS);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -570,5 +570,5 @@ int main(void)
     tcase_add_test(tc, retention_waits_while_an_archive_cannot_be_read);
     tcase_add_test(tc, an_archive_without_a_file_is_not_restored);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -496,5 +496,5 @@ int main(void)
     tcase_add_loop_test(tc, the_host_drives_by_its_descriptor, 0, 2);
     tcase_add_test(tc, host_driven_stores_are_for_one_thread);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -237,5 +237,5 @@ int main(void)
     tcase_add_test(tc, a_damaged_leaf_fails_only_the_writes_to_it);
     tcase_add_test(tc, check_beside_writers_judges_one_moment);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -256,5 +256,5 @@ int main(void)
     tcase_add_test(all, without_room_for_training_values_stay_plain);
     tcase_add_test(all, the_ini_key_and_the_option_switch_it);
     suite_add_tcase(suite, all);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -205,5 +205,5 @@ int main(void)
     tcase_add_test(tc, a_store_for_reading_replaces_nothing);
     tcase_add_test(tc, a_drop_in_place_removes_leftover_archives);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "unit/base/run.h"
+
 static char fixture_dir[256];
 
 static int fixture_unlink(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -121,13 +123,4 @@ static inline void expect(eloq_store *db, eloq_part part, const char *key, const
         ck_assert_mem_eq(record.value.data, value, strlen(value));
     }
     eloq_record_free(&record);
-}
-
-static inline int fixture_main(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
 }

@@ -369,5 +369,5 @@ int main(void)
     tcase_add_loop_test(tc, one_of_everything, 0, 4);
     tcase_add_test(tc, three_thousand_partitions_at_once);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -199,5 +199,5 @@ int main(void)
     tcase_add_test(tc, spinning_shards_work_and_sleep);
     tcase_add_test(tc, an_idle_store_costs_no_cpu);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -349,5 +349,5 @@ int main(void)
     tcase_add_test(tc, slow_operations_are_told_and_counted_but_not_each);
     tcase_add_test(tc, nothing_is_slow_unless_asked);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -591,5 +591,5 @@ int main(void)
     tcase_add_test(tc, options_that_do_not_fit_together);
     tcase_add_test(tc, as_of_without_such_an_archive_is_not_found);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

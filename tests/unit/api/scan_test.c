@@ -178,5 +178,5 @@ int main(void)
     tcase_add_loop_test(tc, a_batch_prepared_early_is_of_the_same_moment, 0, STORE_KINDS);
     tcase_add_loop_test(tc, a_limit_bounds_what_is_read_ahead, 0, STORE_KINDS);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

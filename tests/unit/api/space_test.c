@@ -535,5 +535,5 @@ int main(void)
     tcase_add_loop_test(tc, leftovers_go_at_the_first_write_and_not_before, 0, 2);
     tcase_add_loop_test(tc, an_unfinished_first_commit_is_dropped_too, 0, 2);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

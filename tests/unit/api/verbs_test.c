@@ -508,5 +508,5 @@ int main(void)
     tcase_add_loop_test(tc, records_are_reused_and_kept_on_not_found, 0, STORE_KINDS);
     tcase_add_loop_test(tc, check_counts_a_healthy_partition, 0, STORE_KINDS);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -4,7 +4,16 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "base/common.h"
+/* Its last act: what main() answers. */
+static inline int run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
 
 static inline int run_tests(const char *name, const TTest *const *tests, size_t count)
 {
@@ -15,16 +24,12 @@ static inline int run_tests(const char *name, const TTest *const *tests, size_t 
     for (size_t i = 0; i < count; i++)
         tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }
 
-#define RUN_TESTS(name, ...)                             \
-    int main(void)                                       \
-    {                                                    \
-        const TTest *const tests[] = { __VA_ARGS__ };    \
-        return run_tests(name, tests, ARRAY_LEN(tests)); \
+#define RUN_TESTS(name, ...)                                             \
+    int main(void)                                                       \
+    {                                                                    \
+        const TTest *const tests[] = { __VA_ARGS__ };                    \
+        return run_tests(name, tests, sizeof(tests) / sizeof(tests[0])); \
     }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "run.h"
+#include "run.h"
 
 /* ---- check -------------------------------------------------------------------------------- */
 
@@ -201,9 +202,5 @@ int main(void)
     tcase_add_test(all, a_talkative_place_is_heard_once_a_second_and_says_what_it_swallowed);
     tcase_add_test(all, a_list_keeps_its_order_through_every_change);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "../base/fail.h"
 #include "../base/run.h"
 #include "coro/stack.h"
+#include "../base/run.h"
 
 #define STACK_BYTES 65536
 
@@ -255,9 +256,5 @@ int main(void)
     tcase_add_test(all, without_memory_there_is_no_stack);
     tcase_add_test_raise_signal(all, below_a_stack_is_a_guard, SIGSEGV);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

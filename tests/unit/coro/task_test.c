@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/rand.h"
+#include "../base/run.h"
 #include "world.h"
 
 static void count_up(struct task *t, void *arg)
@@ -239,9 +240,5 @@ int main(void)
     tcase_add_test(all, a_task_may_start_tasks);
     tcase_add_test(all, many_tasks_switch_deep_in_calls_and_all_of_them_end);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "engine/store.h"
 #include "sim/sim_io.h"
+#include "unit/base/run.h"
 
 static const eloq_part part = { "t", 0 };
 
@@ -214,9 +215,5 @@ int main(void)
     tcase_add_loop_test(tc, a_failure_at_any_operation, 0, 6);
     tcase_add_loop_test(tc, a_power_cut_after_any_change, 0, SIM_CUTS);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

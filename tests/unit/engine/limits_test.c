@@ -10,6 +10,7 @@
 #include "engine/store.h"
 #include "part/manifest.h"
 #include "sim/sim_io.h"
+#include "unit/base/run.h"
 
 static const eloq_part part = { "t", 0 };
 static struct mem disk_mem;
@@ -305,9 +306,5 @@ int main(void)
     tcase_add_test(tc, a_mapping_larger_than_the_memory_is_told_with_both_numbers);
     tcase_add_loop_test(tc, want_of_memory_that_passes_is_not_heard_of, 0, 30);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "base/slice.h"
 #include "coro/sched.h"
 #include "engine/ops.h"
+#include "unit/base/run.h"
 
 enum { COUNT = 40000 };
 
@@ -96,9 +97,5 @@ int main(void)
     tcase_add_test(tc, doubles_are_found);
     tcase_add_test(tc, timestamps_are_resolved);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "engine/option_table.h"
 #include "engine/options.h"
+#include "unit/base/run.h"
 
 static const char *const protocols[] = { "", "two_flush", "one_flush" };
 static const char *const backends[] = { "auto", "uring", "threads", "sync", "memory" };
@@ -256,9 +257,5 @@ int main(void)
     tcase_add_test(tc, defaults_are_in_their_ranges);
     tcase_add_test(tc, unknown_keys_and_sections_name_the_line);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

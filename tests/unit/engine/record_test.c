@@ -5,6 +5,7 @@
 
 #include "base/rand.h"
 #include "engine/store_record.h"
+#include "unit/base/run.h"
 
 static const struct store_record sample = {
     .format = { .data_page_size = 8192,
@@ -79,9 +80,5 @@ int main(void)
     tcase_add_test(tc, every_changed_or_missing_byte_is_noticed);
     tcase_add_test(tc, any_bytes_may_be_given);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

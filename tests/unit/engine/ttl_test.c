@@ -8,6 +8,7 @@
 
 #include "engine/store.h"
 #include "sim/sim_io.h"
+#include "unit/base/run.h"
 
 #define START_MS UINT64_C(1700000000000)
 #define MS UINT64_C(1000000)
@@ -363,9 +364,5 @@ int main(void)
     tcase_add_test(tc, many_partitions_due_at_once);
     tcase_add_test(tc, closing_does_not_wait_for_all_of_them);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

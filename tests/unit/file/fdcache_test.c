@@ -421,5 +421,5 @@ int main(void)
     tcase_add_test(tc, any_failed_allocation_is_an_answer);
     tcase_add_test(tc, who_is_woken_in_vain_wakes_the_next);
     suite_add_tcase(suite, tc);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include "file/pagefiles.h"
 #include "io/immediate.h"
 #include "page/page.h"
+#include "../base/run.h"
 
 #define PAGE_BYTES 4096u
 
@@ -175,14 +176,4 @@ static inline int fixture_write(struct task *t, struct pagefiles *f, uint64_t fi
     free(pages);
     free(data);
     return rc;
-}
-
-static inline int fixture_main(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
 }

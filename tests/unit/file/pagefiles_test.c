@@ -659,5 +659,5 @@ int main(void)
     add_tests(real);
     suite_add_tcase(suite, memory);
     suite_add_tcase(suite, real);
-    return fixture_main(suite);
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
  * says so, but only when it is asked. */
 #include <unistd.h>
 
+#include "unit/base/run.h"
 #include "unit/io/env.h"
 
 typedef int open_fn(struct mem *m, const struct log *log, const struct io_config *config,
@@ -43,12 +44,8 @@ int main(void)
 {
     Suite *suite = suite_create("flush");
     TCase *real = tcase_create("real files");
-    SRunner *runner = srunner_create(suite);
 
     suite_add_tcase(suite, real);
     tcase_add_loop_test(real, what_has_no_flush_says_so, 0, 4);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

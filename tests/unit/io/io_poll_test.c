@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "unit/base/run.h"
 #include "unit/io/backends.h"
 
 static void *wake_later(void *arg)
@@ -205,7 +206,6 @@ int main(void)
     Suite *suite = suite_create("io_poll");
     TCase *waiting = tcase_create("backends that wait");
     TCase *real = tcase_create("real files");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(waiting, 60);
     suite_add_tcase(suite, waiting);
@@ -216,8 +216,5 @@ int main(void)
     tcase_add_loop_test(waiting, it_may_be_opened_on_one_thread_and_run_on_another, 0, SIM);
     tcase_add_loop_test(waiting, a_failed_open_leaves_nothing_behind, 0, SIM);
     tcase_add_loop_test(real, a_fifo_or_device_in_the_place_of_a_file_does_not_hang, 0, MEMORY);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 #include "base/rand.h"
 #include <time.h>
 
+#include "unit/base/run.h"
 #include "unit/io/backends.h"
 
 static uint64_t counter(enum io_counter c)
@@ -427,7 +428,6 @@ int main(void)
 {
     Suite *suite = suite_create("io");
     TCase *all = tcase_create("every backend");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(all, 60);
     suite_add_tcase(suite, all);
@@ -450,8 +450,5 @@ int main(void)
     tcase_add_loop_test(all, a_failure_says_what_where_and_why, 0, BACKENDS);
     tcase_add_loop_test(all, random_transfers_match_an_array, 0, BACKENDS);
     tcase_add_loop_test(all, out_of_memory_is_an_answer, 0, BACKENDS);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* tests/unit/io/sim_faults_test.c -- sim/sim_disk: faults, stops, order, time and strictness. */
+#include "unit/base/run.h"
 #include "unit/io/sim_env.h"
 
 static int steps_done;
@@ -210,7 +211,6 @@ int main(void)
     Suite *suite = suite_create("sim_faults");
     TCase *faults = tcase_create("faults");
     TCase *others = tcase_create("others");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(faults, 60);
     suite_add_tcase(suite, faults);
@@ -223,8 +223,5 @@ int main(void)
     tcase_add_test(others, the_order_of_completion_follows_from_the_seed);
     tcase_add_test(others, a_poll_that_may_wait_moves_the_clock_and_returns);
     tcase_add_test(others, direct_handles_are_strict);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* tests/unit/io/sim_io_test.c -- sim/sim_disk: what a kill and a power cut leave behind. */
+#include "unit/base/run.h"
 #include "unit/io/sim_env.h"
 
 static void make_three(struct task *t, struct env *e)
@@ -331,7 +332,6 @@ int main(void)
 {
     Suite *suite = suite_create("sim_io");
     TCase *crash = tcase_create("crash");
-    SRunner *runner = srunner_create(suite);
 
     tcase_set_timeout(crash, 60);
     suite_add_tcase(suite, crash);
@@ -345,8 +345,5 @@ int main(void)
     tcase_add_test(crash, a_torn_write_has_old_and_new_sectors);
     tcase_add_test(crash, a_size_is_content_too);
     tcase_add_test(crash, a_killed_process_has_no_more_effect_and_holds_no_lock);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/rand.h"
+#include "unit/base/run.h"
 #include "unit/io/env.h"
 
 static char bytes[100];
@@ -173,8 +174,6 @@ int main(void)
 {
     Suite *suite = suite_create("transfer");
     TCase *rest = tcase_create("rest");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, rest);
     tcase_add_test(rest, the_rest_begins_inside_the_vector);
@@ -184,8 +183,5 @@ int main(void)
     tcase_add_test(rest, a_failure_ends_the_transfer);
     tcase_add_test(rest, an_invalid_rest_at_the_end_of_the_file_is_its_end);
     tcase_add_test(rest, one_piece_is_less_than_the_system_can_move);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

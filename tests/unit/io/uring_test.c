@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "io/io.h"
+#include "unit/base/run.h"
 
 /* As the default profile of container runtimes does. */
 static void forbid(int number, int answer)
@@ -69,14 +70,9 @@ int main(void)
 {
     Suite *suite = suite_create("uring");
     TCase *forbidden = tcase_create("forbidden");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, forbidden);
     tcase_add_loop_test(forbidden, a_forbidden_ring_is_an_answer, 0, 2);
     tcase_add_test(forbidden, a_ring_that_cannot_be_asked_is_none);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

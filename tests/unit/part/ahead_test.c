@@ -3,6 +3,7 @@
 
 #include "memory_store.h"
 #include "page/page.h"
+#include "../base/run.h"
 
 static const struct fixture_config in_place = { .append = false,
                                                 .shift = 18,
@@ -203,9 +204,5 @@ int main(void)
     tcase_add_test(c, small_partitions_and_large_commits_get_nothing_ahead);
     tcase_add_loop_test(c, zeros_never_cover_what_a_writer_wrote, 0, 2);
     suite_add_tcase(s, c);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/rand.h"
+#include "../base/run.h"
 
 static struct mem mem;
 static uint64_t seed;
@@ -177,7 +178,6 @@ int main(void)
 {
     Suite *suite = suite_create("falloc");
     TCase *tc = tcase_create("falloc");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, append_mode_never_reuses);
@@ -187,8 +187,5 @@ int main(void)
     tcase_add_test(tc, no_place_is_handed_out_twice);
     tcase_add_test(tc, without_memory_taking_fails_and_giving_does_not);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

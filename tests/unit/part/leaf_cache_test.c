@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/rand.h"
+#include "../base/run.h"
 
 #define PAGE_BYTES 4096
 #define LIMIT 20
@@ -215,9 +216,5 @@ int main(void)
     tcase_add_test(tc, without_memory_it_is_not_kept);
     tcase_add_loop_test(tc, random_use, 0, 4);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/rand.h"
+#include "../base/run.h"
 
 #define MODEL_IDS 5000u
 #define VERSIONS_MAX 12
@@ -429,7 +430,6 @@ int main(void)
 {
     Suite *suite = suite_create("mapping");
     TCase *tc = tcase_create("mapping");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_set_timeout(tc, 120);
@@ -442,8 +442,5 @@ int main(void)
     tcase_add_test(tc, any_failed_allocation_leaves_the_map_right);
     tcase_add_test(tc, a_failed_growth_can_be_tried_again);
     suite_add_tcase(suite, tc);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "fixture.h"
 #include "sim/sim_io.h"
+#include "../base/run.h"
 
 #define COMMITS 11
 #define CUT_SEEDS 2
@@ -595,9 +596,5 @@ int main(void)
     tcase_add_loop_test(all, what_a_failed_flush_lost_is_written_anew_by_the_next_process, 0, n);
     tcase_add_loop_test(all, a_disk_that_fails_for_good_costs_nothing_acknowledged, 0, n);
     tcase_add_loop_test(all, a_full_disk_that_gets_room_takes_writes_again, 0, n);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "file/whole.h"
 #include "memory_store.h"
+#include "../base/run.h"
 
 static int open_code(struct task *t, bool create)
 {
@@ -320,9 +321,5 @@ int main(void)
     tcase_add_test(all, an_archive_is_read_and_kept_while_open);
     tcase_add_test(all, pages_are_checked_for_what_they_should_be);
     tcase_add_test(all, a_missing_data_file_costs_its_pages_and_no_write);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "part/maintain.h"
 #include "part/remove.h"
 #include "part/shrink.h"
+#include "../base/run.h"
 
 #define READERS 5
 #define FILES_MAX 4096
@@ -497,9 +498,5 @@ int main(void)
     tcase_add_loop_test(tc, a_removed_partition_begins_anew, 0, 2);
     tcase_add_test(tc, a_free_tail_is_given_back);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include "../base/fail.h"
 #include "fixture.h"
 #include "sim/sim_io.h"
+#include "../base/run.h"
 
 static struct mem disk_mem;
 static struct sim_disk *disk;
@@ -369,9 +370,5 @@ int main(void)
     tcase_add_test(all, a_broken_partition_stays_until_the_store_is_closed);
     tcase_add_test(all, loading_and_eviction_may_meet_anywhere);
     tcase_add_test(all, a_load_without_memory_leaves_nothing_behind);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -3,6 +3,7 @@
 
 #include "../base/fail.h"
 #include "memory_store.h"
+#include "../base/run.h"
 
 /* In-place mode: every place is used by a page, or free. */
 static void expect_no_leak(const struct part *p)
@@ -353,9 +354,5 @@ int main(void)
     tcase_add_test(all, a_commit_without_changes_writes_nothing);
     tcase_add_loop_test(all, emptying_a_partition_makes_its_manifest_small, 0, ARRAY_LEN(configs));
     tcase_add_loop_test(all, out_of_memory_anywhere_costs_that_write_alone, 0, ARRAY_LEN(configs));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "../../model/model.h"
 #include "harness.h"
+#include "../base/run.h"
 
 #define NOW_US UINT64_C(1700000000000000)
 
@@ -349,9 +350,5 @@ int main(void)
     tcase_add_test(tcase, a_batch_that_changes_nothing_writes_nothing);
     tcase_add_test(tcase, operations_on_one_key_are_applied_in_order_of_arrival);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }
