@@ -19,7 +19,7 @@
 #include "sim/shrink.h"
 #include "sim/sim_args.h"
 
-static uint64_t boundaries = 60, only_at = SIM_ARG_NONE;
+static uint64_t boundaries = 250, only_at = SIM_ARG_NONE;
 
 static struct mem sim_mem;
 static uint64_t tried, failing, where_script, where_n;
@@ -360,7 +360,7 @@ int main(int argc, char **argv)
     static const struct sim_arg more[] = { { "boundaries", &boundaries, NULL },
                                            { "at", &only_at, NULL } };
 
-    sim_args.scripts = 6;
+    sim_args.scripts = sim_args.scripts_min = 6;
     sim_args_parse(argc, argv, more, ARRAY_LEN(more));
     mem_init(&sim_mem, 0);
     script_fail = fail;
