@@ -8,6 +8,7 @@
 
 #include "engine/store.h"
 #include "sim/sim_io.h"
+#include "unit/base/run.h"
 
 #define START_MS UINT64_C(1700000000000)
 #define KEYS 2000
@@ -317,9 +318,5 @@ int main(void)
     tcase_add_test(tc, a_batch_reads_ahead);
     tcase_add_loop_test(tc, a_batch_that_cannot_read, 0, 15);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* tests/unit/io/here_test.c -- io/here: which calls a waiting thread makes itself. */
 #include "io/here.h"
+#include "unit/base/run.h"
 
 #include <check.h>
 
@@ -91,15 +92,10 @@ int main(void)
 {
     Suite *suite = suite_create("here");
     TCase *rules = tcase_create("rules");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     suite_add_tcase(suite, rules);
     tcase_add_test(rules, little_is_short_and_much_is_not);
     tcase_add_test(rules, a_flush_is_short_after_few_bytes);
     tcase_add_loop_test(rules, each_time_it_was_wrong_twice_as_many_go_to_the_ring, 0, 2);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "../../model/model.h"
-#include "harness.h"
 #include "../base/run.h"
+#include "harness.h"
 
 #define NOW_US UINT64_C(1700000000000000)
 
