@@ -118,6 +118,42 @@ START_TEST(what_was_written_since)
 }
 END_TEST
 
+/* What was found out about a page at one read must not be believed of another page later on: leaves
+ * split, merge and move between reads of all of them. */
+START_TEST(pages_change_between_reads)
+{
+    static unsigned versions[KEYS]; /* 0: absent */
+    char key[16], value[200];
+    uint64_t random = 1;
+
+    open_store(0);
+    memset(versions, 0, sizeof(versions));
+    for (unsigned step = 1; step <= 4000; step++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        unsigned i = (unsigned)(random >> 33) % KEYS;
+        /* it fills, then thins out */
+        bool is_put = (random >> 20) % 8 < (step < 2000 ? 7u : 2u);
+        snprintf(key, sizeof(key), "%06u", i);
+        if (is_put) {
+            snprintf(value, sizeof(value), "%0*u", (int)(20 + step % 150), step);
+            put(key, eloq_str(value), 0);
+        } else {
+            ck_assert_int_eq(eloq_delete(db, part, eloq_str(key)), ELOQ_OK);
+        }
+        versions[i] = is_put ? step : 0;
+        for (unsigned k = step % 97; k < KEYS; k += 97) {
+            snprintf(key, sizeof(key), "%06u", k);
+            snprintf(value, sizeof(value), "%0*u", (int)(20 + versions[k] % 150), versions[k]);
+            if (versions[k] == 0)
+                ck_assert_int_eq(get(key), ELOQ_NOT_FOUND);
+            else
+                ck_assert(has(key, eloq_str(value)));
+        }
+    }
+    close_store();
+}
+END_TEST
+
 START_TEST(what_has_expired_is_hidden)
 {
     open_store((uint32_t)_i);
@@ -176,6 +212,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, what_is_there_and_what_is_not);
     tcase_add_test(tc, what_was_written_since);
+    tcase_add_test(tc, pages_change_between_reads);
     tcase_add_loop_test(tc, what_has_expired_is_hidden, 0, 2);
     tcase_add_test(tc, large_values_take_the_long_way);
     tcase_add_test(tc, each_counts_as_a_request);
