@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/poison.h"
 
+#define IDLE_LEAST 8u
 #define IDLE_SHARE 4 /* of what may be kept: what may be resident besides */
 
 void pagepool_init(struct pagepool *p, struct mem *m, uint32_t page_bytes, size_t keep)
@@ -14,7 +15,7 @@ void pagepool_init(struct pagepool *p, struct mem *m, uint32_t page_bytes, size_
     p->mem = m;
     p->page_bytes = page_bytes;
     p->keep = keep;
-    slabs_init(&p->slabs, page_bytes, keep * page_bytes, keep / IDLE_SHARE);
+    slabs_init(&p->slabs, page_bytes, keep * page_bytes, MAX(keep / IDLE_SHARE, IDLE_LEAST));
 }
 
 static void *pop(struct pagepool *p)
@@ -38,6 +39,7 @@ void pagepool_deinit(struct pagepool *p)
     CHECK(p->made == p->free_count);
     while (p->free)
         give_back(p, pop(p));
+    slabs_deinit(&p->slabs);
 }
 
 uint8_t *pagepool_get(struct pagepool *p)

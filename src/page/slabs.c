@@ -148,6 +148,16 @@ static void purge_some(struct slabs *s)
     }
 }
 
+void slabs_deinit(struct slabs *s)
+{
+    LIST_FOR(node, &s->room)
+    {
+        struct slab *slab = container_of(node, struct slab, link);
+        CHECK(slab->loose_count == slab->pages);
+        free_slab(s, slab);
+    }
+}
+
 void slabs_put(struct slabs *s, uint8_t *page)
 {
     struct slab *slab = slab_of(s, page);
@@ -161,7 +171,9 @@ void slabs_put(struct slabs *s, uint8_t *page)
     s->idle++;
     if (slab->loose_count++ == 0)
         list_push_front(&s->room, &slab->link);
-    if (slab->loose_count == slab->pages)
+    /* The last with room stays, or a page taken and put back would cost a slab each time. */
+    bool is_last = s->room.next == &slab->link && s->room.prev == &slab->link;
+    if (slab->loose_count == slab->pages && !is_last)
         free_slab(s, slab);
     else if (s->idle > s->idle_max)
         purge_some(s);

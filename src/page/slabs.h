@@ -5,7 +5,7 @@
  * Large pieces cost few system calls and few page faults, and where they are as large as a huge
  * page the processor finds its way in them with few entries of its translation tables. Nothing is
  * counted here: of what was put back a bounded part stays resident, the rest goes back to the
- * system, and a slab goes when it is empty. */
+ * system, and all empty slabs but one. */
 #pragma once
 
 #include "base/list.h"
@@ -20,6 +20,7 @@ struct slabs {
 
 /* page_bytes is a multiple of 4096; `wanted`: bytes of a slab, about, at most a huge page. */
 void slabs_init(struct slabs *s, uint32_t page_bytes, size_t wanted, size_t idle_max);
+void slabs_deinit(struct slabs *s); /* all must be back */
 /* Contents undefined; NULL when the system has no more. Aligned to 4096. */
 uint8_t *slabs_get(struct slabs *s);
 void slabs_put(struct slabs *s, uint8_t *page);

@@ -54,6 +54,9 @@ static void run_through(uint32_t page_bytes, size_t wanted)
         expect_whole(i, page_bytes);
         slabs_put(&s, pages[i]);
     }
+    ck_assert_uint_le(s.idle, 16);
+    ck_assert(s.room.next == s.room.prev); /* one slab at most */
+    slabs_deinit(&s);
     ck_assert_uint_eq(s.idle, 0);
     ck_assert(list_empty(&s.room));
 }
@@ -79,6 +82,7 @@ START_TEST(what_is_put_back_leaves_memory)
         resident += is_resident(pages[i]);
     ck_assert_int_le(resident, 16);
     slabs_put(&s, pages[COUNT - 1]);
+    slabs_deinit(&s);
 }
 END_TEST
 
