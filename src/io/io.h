@@ -94,7 +94,8 @@ struct io_ops {
     /* Takes the request; may complete it at once (by io_complete) or later in poll. */
     void (*submit)(struct io *io, struct io_req *req);
     /* Completes what is finished; waits at most wait_ns (0: not at all, UINT64_MAX: for ever) for
-     * the first completion or io_wake when nothing is finished yet. */
+     * the first completion or io_wake when nothing is finished yet. One that may wait long may make
+     * a short call itself (here.h), which a disk that stalls can prolong. */
     void (*poll)(struct io *io, uint64_t wait_ns);
     /* A descriptor that is readable when a completion waits, -1 if completions never wait. Sleep
      * on it only after a poll with wait_ns 0 that followed the last submit. */
