@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/poison.h"
 
-#define HUGE_BYTES ((size_t)2 << 20)
+#define SLAB_MOST ((size_t)2 << 20)
 #define SLAB_LEAST ((size_t)64 << 10)
 #define PAGES_MIN 8 /* of a slab, when pages are large */
 #define PAGES_MAX 512
@@ -18,7 +18,6 @@ struct slab {
     struct list link; /* in slabs.room, if it has pages to give */
     uint32_t pages;
     uint32_t loose_count;
-    bool is_huge;
     uint64_t loose[WORDS]; /* bits: pages not given */
     uint64_t used[WORDS];  /* bits: loose pages that are resident */
 };
@@ -28,7 +27,7 @@ void slabs_init(struct slabs *s, uint32_t page_bytes, size_t wanted, size_t idle
 {
     *s = (struct slabs){ .page_bytes = page_bytes, .slab_bytes = SLAB_LEAST, .idle_max = idle_max };
     size_t least = HEAD_BYTES + PAGES_MIN * (size_t)page_bytes;
-    while (s->slab_bytes < HUGE_BYTES && (s->slab_bytes < wanted || s->slab_bytes < least))
+    while (s->slab_bytes < SLAB_MOST && (s->slab_bytes < wanted || s->slab_bytes < least))
         s->slab_bytes *= 2;
     list_init(&s->room);
 }
@@ -54,11 +53,9 @@ static struct slab *new_slab(struct slabs *s)
 
     if (!base)
         return NULL;
-    bool is_huge = s->slab_bytes == HUGE_BYTES && madvise(base, s->slab_bytes, MADV_HUGEPAGE) == 0;
     struct slab *slab = (struct slab *)(void *)base;
     size_t pages = (s->slab_bytes - HEAD_BYTES) / s->page_bytes;
     slab->pages = slab->loose_count = (uint32_t)MIN(pages, (size_t)PAGES_MAX);
-    slab->is_huge = is_huge;
     for (uint32_t i = 0; i < slab->pages; i++)
         slab->loose[i / 64] |= UINT64_C(1) << i % 64;
     list_push_front(&s->room, &slab->link);
@@ -115,8 +112,7 @@ static void free_slab(struct slabs *s, struct slab *slab)
     munmap(slab, s->slab_bytes);
 }
 
-/* Gives the resident loose pages back. It is small pages from now on: the system would put those
- * that are missing into a huge page again. */
+/* Gives the resident loose pages back. */
 static void purge(struct slabs *s, struct slab *slab)
 {
     size_t before = s->idle;
@@ -124,8 +120,6 @@ static void purge(struct slabs *s, struct slab *slab)
         s->idle -= (size_t)__builtin_popcountll(slab->used[w]);
     if (s->idle == before)
         return;
-    if (slab->is_huge)
-        slab->is_huge = madvise(slab, s->slab_bytes, MADV_NOHUGEPAGE) != 0;
     for (uint32_t i = 0; i < slab->pages;) {
         uint32_t end = i;
         while (end < slab->pages && slab->used[end / 64] >> end % 64 & 1)

@@ -2,10 +2,10 @@
  *
  *     slab, aligned to its size:   | struct slab | page | page | ...
  *
- * Large pieces cost few system calls and few page faults, and where they are as large as a huge
- * page the processor finds its way in them with few entries of its translation tables. Nothing is
- * counted here: of what was put back a bounded part stays resident, the rest goes back to the
- * system, and all empty slabs but one. */
+ * Large pieces cost few system calls, and no page of memory for the alignment of each. Huge pages
+ * are not asked for: a load grew 1.3 times slower by the clearing of them, a hot read gained 3 %.
+ * Nothing is counted here: of what was put back a bounded part stays resident, the rest goes back
+ * to the system, and all empty slabs but one. */
 #pragma once
 
 #include "base/list.h"
@@ -18,7 +18,7 @@ struct slabs {
     struct list room; /* slabs with pages to give */
 };
 
-/* page_bytes is a multiple of 4096; `wanted`: bytes of a slab, about, at most a huge page. */
+/* page_bytes is a multiple of 4096; `wanted`: bytes of a slab, about, at most 2 MiB. */
 void slabs_init(struct slabs *s, uint32_t page_bytes, size_t wanted, size_t idle_max);
 void slabs_deinit(struct slabs *s); /* all must be back */
 /* Contents undefined; NULL when the system has no more. Aligned to 4096. */
