@@ -108,6 +108,11 @@ bool shard_is_idle(const struct shard *s)
     return s->running == 0 && s->tasks == 0 && !s->finished_head && list_empty(&s->waiting);
 }
 
+static bool is_point_read(const struct request *r)
+{
+    return r->kind == REQUEST_GET || r->kind == REQUEST_GET_MANY || r->kind == REQUEST_FLOOR;
+}
+
 bool shard_take_inbox(struct shard *s)
 {
     struct inbox_item *item = inbox_take(&s->inbox);
@@ -122,6 +127,7 @@ bool shard_take_inbox(struct shard *s)
             continue;
         }
         s->running++;
+        s->env.point_reads += is_point_read(r);
         s->counts.requests++;
         r->ask.shard = s;
         dispatch(s, r);

@@ -48,9 +48,11 @@ struct part_env {
     size_t scan_window_bytes; /* leaves that a scan reads at once, twice; 0: 4 MiB */
     uint64_t ahead_least;     /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
     uint32_t ahead_after;     /* ... and only after so many small commits */
-    struct tokens *writes;    /* one for each page write in flight; NULL: any number */
-    uint32_t amplify_factor;  /* append mode: files with live pages * factor < pages are compacted;
-                                 0 = 2, and only on request */
+    uint64_t point_reads; /* so many were asked for: they come before what a batch reads ahead */
+    uint64_t point_reads_before; /* ... when the last batch began */
+    struct tokens *writes;       /* one for each page write in flight; NULL: any number */
+    uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
+                                0 = 2, and only on request */
     /* part_needs_maintenance has become true because a reader left. Must not suspend. NULL: nobody
      * wants to know. */
     void (*wants_maintenance)(void *user, struct part *p);

@@ -13,6 +13,8 @@
 
 #define WINDOW_LEAVES 32 /* read together */
 #define WINDOWS_MAX 4
+#define STEP_LEAVES 4 /* merged in a row; then others, who may wait for their reads, have a turn \
+                       */
 #define AHEAD_BYTES (1u << 20) /* where nobody says what the windows may take */
 
 struct window {
@@ -32,6 +34,7 @@ struct windows {
     size_t left;
     struct window ring[WINDOWS_MAX];
     size_t first, pending, max;
+    uint64_t point_reads; /* that were asked for when the batch before began */
 };
 
 static void advance(struct windows *h, size_t ops)
@@ -158,11 +161,18 @@ static int open_window(struct windows *h)
     return ELOQ_OK;
 }
 
+/* Point reads would wait behind all of them: where there was any since the batch before began,
+ * there is one window. */
+static size_t windows_now(const struct windows *h)
+{
+    return h->a->w->part->env->point_reads == h->point_reads ? h->max : 1;
+}
+
 static int look_ahead(struct windows *h)
 {
-    size_t before = h->pending;
+    size_t before = h->pending, max = windows_now(h);
     int rc = ELOQ_OK;
-    while (rc == ELOQ_OK && h->pending < h->max && h->left > 0)
+    while (rc == ELOQ_OK && h->pending < max && h->left > 0)
         rc = open_window(h);
     if (rc >= 0 && before > 0 && h->pending > before)
         task_yield(h->a->t); /* so that the reads are under way while the first is merged */
@@ -208,6 +218,8 @@ static int merge_first(struct windows *h)
             rc = leaf_apply(h->a, leaf);
         wtx_drop_page(h->a->w, leaf->page);
         leaf->page = NULL;
+        if (i % STEP_LEAVES == STEP_LEAVES - 1)
+            task_yield(h->a->t);
     }
     close_window(h, w);
     h->first = (h->first + 1) % WINDOWS_MAX;
@@ -254,6 +266,8 @@ int leaves_apply(struct applier *a, struct tree_op *ops, size_t count)
     h->ops = ops;
     h->left = count;
     h->max = windows_max(a->w->part->env);
+    h->point_reads = a->w->part->env->point_reads_before;
+    a->w->part->env->point_reads_before = a->w->part->env->point_reads;
     TRY(descent_init(a->t, &h->d, a->shape->page_bytes));
     int rc = ELOQ_OK;
     while (rc >= 0 && (h->left > 0 || h->pending > 0)) {
