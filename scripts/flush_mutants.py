@@ -24,6 +24,7 @@ REMOVE_FILES = "src/file/pagefiles_remove.c"
 IO_CALLS = "src/io/io.c"
 AHEAD_C = "src/part/ahead.c"
 RUN_ARCHIVE = "src/engine/run_archive.c"
+RUN_CHECK = "src/engine/run_check.c"
 POSIX = "src/io/posix.c"
 URING = "src/io/uring_ops.c"
 
@@ -34,6 +35,7 @@ AHEAD = ("tests/unit/part/ahead_test", "tests/sim/power_test", "tests/sim/fault_
 FILES = ("tests/unit/file/pagefiles_test",)
 DROP = ("tests/sim/drop_test",)
 FLUSH = ("tests/sim/flush_test",)
+PLAN = ("tests/sim/plan_test",)
 DICTIONARY = ("tests/sim/dictionary_test",)
 MOMENT = ("tests/unit/api/api_archive_all_test",)
 IO = ("tests/unit/io/io_flush_test",)
@@ -378,6 +380,8 @@ MUTANTS = [
      "    return w->page_sum_count > 0 ? ELOQ_OK : part_sync_pages(t, p);\n}",
      "    TRY(part_sync_pages(t, p));\n    if (w->new_dict)\n        training_stored(p);\n"
      "    return ELOQ_OK;\n}", DICTIONARY),
+    ("check-asks-for-an-acknowledged-commit", RUN_CHECK, "    int rc = manifest_log_seal(t, p);\n",
+     "    int rc = ELOQ_OK;\n", FLUSH + PLAN),
     # ---- one moment of all partitions
     ("cut-does-not-wait", CUT, "    while (c->closed)\n        wait_on(t, &c->waiting);\n", "",
      MOMENT),

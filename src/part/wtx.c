@@ -252,6 +252,14 @@ static struct wtx_behind *get_behind(struct wtx *w)
     return b;
 }
 
+/* What must have happened before a page is written. */
+static int before_pages(struct task *t, struct part *p)
+{
+    TRY(prewrite(t, p));
+    ahead_await_places(t, p);
+    return ELOQ_OK;
+}
+
 int wtx_flush(struct task *t, struct wtx *w)
 {
     struct part *p = w->part;
@@ -259,8 +267,7 @@ int wtx_flush(struct task *t, struct wtx *w)
     TRY(await_behind(t, w));
     if (w->out_count == 0)
         return ELOQ_OK;
-    TRY(prewrite(t, p));
-    ahead_await_places(t, p);
+    TRY(before_pages(t, p));
     int rc = pagefiles_write_many(t, &p->files, w->out, w->out_count);
     return written(t, w, w->out, &w->out_count, rc);
 }
@@ -273,8 +280,7 @@ static int write_behind(struct task *t, struct wtx *w)
     if (!b)
         return wtx_flush(t, w);
     TRY(await_behind(t, w));
-    TRY(prewrite(t, w->part));
-    ahead_await_places(t, w->part);
+    TRY(before_pages(t, w->part));
     memcpy(b->pages, w->out, w->out_count * sizeof(*w->out));
     b->count = w->out_count;
     w->out_count = 0;
