@@ -86,8 +86,9 @@ static uint32_t find_loose(const struct slab *slab)
 
 uint8_t *slabs_get(struct slabs *s)
 {
-    struct list *first = list_first(&s->room);
-    struct slab *slab = first ? container_of(first, struct slab, link) : new_slab(s);
+    struct slab *slab = list_empty(&s->room)
+                            ? new_slab(s)
+                            : container_of(list_first(&s->room), struct slab, link);
 
     if (!slab)
         return NULL;

@@ -13,8 +13,9 @@
 
 #define WINDOW_LEAVES 32 /* read together */
 #define WINDOWS_MAX 4
-#define STEP_LEAVES 4 /* merged in a row; then others, who may wait for their reads, have a turn \
-                       */
+#define STEP_LEAVES                                                              \
+    4 /* merged in a row; then others, who may wait for their reads, have a turn \
+       */
 #define AHEAD_BYTES (1u << 20) /* where nobody says what the windows may take */
 
 struct window {

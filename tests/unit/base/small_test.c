@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "run.h"
-#include "run.h"
 
 /* ---- check -------------------------------------------------------------------------------- */
 

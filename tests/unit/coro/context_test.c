@@ -9,7 +9,6 @@
 #include "../base/fail.h"
 #include "../base/run.h"
 #include "coro/stack.h"
-#include "../base/run.h"
 
 #define STACK_BYTES 65536
 

@@ -3,8 +3,8 @@
 
 #include <signal.h>
 
-#include "base/rand.h"
 #include "../base/run.h"
+#include "base/rand.h"
 #include "world.h"
 
 static void count_up(struct task *t, void *arg)

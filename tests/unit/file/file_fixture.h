@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/run.h"
 #include "coro/sched.h"
 #include "file/fdcache.h"
 #include "file/pagefiles.h"
 #include "io/immediate.h"
 #include "page/page.h"
-#include "../base/run.h"
 
 #define PAGE_BYTES 4096u
 

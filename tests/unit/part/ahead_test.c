@@ -1,9 +1,9 @@
 /* tests/unit/part/ahead_test.c -- blocks are written before a commit needs them, and only then. */
 #include <limits.h>
 
+#include "../base/run.h"
 #include "memory_store.h"
 #include "page/page.h"
-#include "../base/run.h"
 
 static const struct fixture_config in_place = { .append = false,
                                                 .shift = 18,

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/run.h"
 #include "base/error.h"
 #include "base/rand.h"
-#include "../base/run.h"
 
 static struct mem mem;
 static uint64_t seed;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rand.h"
 #include "../base/run.h"
+#include "base/rand.h"
 
 #define PAGE_BYTES 4096
 #define LIMIT 20

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/run.h"
 #include "base/error.h"
 #include "base/rand.h"
-#include "../base/run.h"
 
 #define MODEL_IDS 5000u
 #define VERSIONS_MAX 12

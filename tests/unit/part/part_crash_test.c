@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/run.h"
 #include "fixture.h"
 #include "sim/sim_io.h"
-#include "../base/run.h"
 
 #define COMMITS 11
 #define CUT_SEEDS 2

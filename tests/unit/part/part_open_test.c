@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/run.h"
 #include "file/whole.h"
 #include "memory_store.h"
-#include "../base/run.h"
 
 static int open_code(struct task *t, bool create)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/run.h"
 #include "file/name.h"
 #include "memory_store.h"
 #include "part/archive.h"
@@ -12,7 +13,6 @@
 #include "part/maintain.h"
 #include "part/remove.h"
 #include "part/shrink.h"
-#include "../base/run.h"
 
 #define READERS 5
 #define FILES_MAX 4096

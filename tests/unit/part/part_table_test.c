@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "../base/fail.h"
+#include "../base/run.h"
 #include "fixture.h"
 #include "sim/sim_io.h"
-#include "../base/run.h"
 
 static struct mem disk_mem;
 static struct sim_disk *disk;

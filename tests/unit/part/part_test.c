@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "../base/fail.h"
-#include "memory_store.h"
 #include "../base/run.h"
+#include "memory_store.h"
 
 /* In-place mode: every place is used by a page, or free. */
 static void expect_no_leak(const struct part *p)
