@@ -86,9 +86,8 @@ static uint32_t find_loose(const struct slab *slab)
 
 uint8_t *slabs_get(struct slabs *s)
 {
-    struct slab *slab = list_empty(&s->room)
-                            ? new_slab(s)
-                            : container_of(list_first(&s->room), struct slab, link);
+    struct slab *slab =
+        list_empty(&s->room) ? new_slab(s) : container_of(list_first(&s->room), struct slab, link);
 
     if (!slab)
         return NULL;
