@@ -5,26 +5,16 @@
  *     commit_cost run DIR KEYS COMMITS    opens it, reads its index into memory, updates random
  * keys
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "table.h"
 
-static int failed(const char *what)
-{
-    fprintf(stderr, "commit_cost: %s: %s\n", what, eloq_errmsg());
-    return 1;
-}
-
-static int run(uint64_t keys, uint64_t commits)
+static void run(uint64_t keys, uint64_t commits)
 {
     char key[17], value[100];
     eloq_record record = { 0 };
     for (uint64_t n = 0; n < keys; n += 500) { /* every index page holds more leaves than that */
         make_pair(n, key, value);
         if (eloq_get(db, part, eloq_bytes(key, 16), &record) != ELOQ_OK)
-            return failed("get");
+            fail("get");
     }
     eloq_record_free(&record);
     uint64_t state = 7;
@@ -32,9 +22,8 @@ static int run(uint64_t keys, uint64_t commits)
         make_pair(next_random(&state) % keys, key, value);
         memcpy(value + 50, &state, 8);
         if (eloq_put(db, part, eloq_bytes(key, 16), eloq_bytes(value, 100)) < 0)
-            return failed("put");
+            fail("put");
     }
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -48,14 +37,13 @@ int main(int argc, char **argv)
     options.host_driven = 1;
     options.io_backend = ELOQ_IO_SYNC;
     if (eloq_open(&options, &db) < 0)
-        return failed("open");
+        fail("open");
     uint64_t keys = strtoull(argv[3], NULL, 10);
-    int rc = 0;
     if (!is_make)
-        rc = run(keys, strtoull(argv[4], NULL, 10));
+        run(keys, strtoull(argv[4], NULL, 10));
     else if (load(keys) < 0)
-        rc = failed("write");
+        fail("write");
     if (eloq_close(db) < 0)
-        return failed("close");
-    return rc;
+        fail("close");
+    return 0;
 }

@@ -6,10 +6,6 @@
  * disk. Prints the medians of both in microseconds, their ratio, and flushes, writes and bytes a
  * commit. Not a test: numbers depend on the machine. DIR must be empty and not a memory disk. */
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "table.h"
@@ -21,20 +17,6 @@
 
 static uint64_t random_state = 7;
 static double commits_us[ROUNDS_MAX * RUN], raw_us[ROUNDS_MAX * RUN];
-
-__attribute__((noreturn)) static void fail(const char *what)
-{
-    fprintf(stderr, "commit_time: %s: %s\n", what, eloq_errmsg());
-    exit(1);
-}
-
-static double now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
-}
 
 static int make_raw(const char *dir, void *block)
 {
@@ -76,22 +58,6 @@ static void run_commits(uint64_t keys, double *ret_us)
     }
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double number(const char *name)
-{
-    uint64_t value = 0;
-
-    if (eloq_stat(db, name, &value) < 0)
-        fail(name);
-    return (double)value;
-}
-
 int main(int argc, char **argv)
 {
     if (argc < 2)
@@ -125,8 +91,8 @@ int main(int argc, char **argv)
     flushes = number("io_syncs") - flushes;
     writes = number("io_writes") - writes;
     bytes = number("io_write_bytes") - bytes;
-    qsort(commits_us, (size_t)n, sizeof(double), compare);
-    qsort(raw_us, (size_t)n, sizeof(double), compare);
+    qsort(commits_us, (size_t)n, sizeof(double), compare_times);
+    qsort(raw_us, (size_t)n, sizeof(double), compare_times);
     size_t tenth = (size_t)n / 10, half = (size_t)n / 2, last = (size_t)(n * 0.99);
     printf("commit p10 %.0f p50 %.0f p99 %.0f  overwrite p10 %.0f p50 %.0f p99 %.0f  "
            "ratio p10 %.2f p50 %.2f  flushes %.2f writes %.2f bytes %.0f\n",

@@ -10,9 +10,7 @@
  * test: numbers depend on the machine. DIR must be empty and not a memory disk; stores are left in
  * it. */
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "table.h"
 
@@ -23,20 +21,6 @@
 static eloq_options options;
 static char path[4096];
 
-__attribute__((noreturn)) static void fail(const char *what)
-{
-    fprintf(stderr, "growth: %s: %s\n", what, eloq_errmsg());
-    exit(1);
-}
-
-static double now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
-}
-
 /* Of the whole process: the shard, the kernel's workers, this thread. */
 static double cpu_us(void)
 {
@@ -45,15 +29,6 @@ static double cpu_us(void)
     getrusage(RUSAGE_SELF, &u);
     return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6
            + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
-
-static double number(const char *name)
-{
-    uint64_t value = 0;
-
-    if (eloq_stat(db, name, &value) < 0)
-        fail(name);
-    return (double)value;
 }
 
 static void open_store(const char *dir, const char *kind, uint64_t size)
@@ -107,13 +82,6 @@ static void commit_one(uint64_t keys, uint64_t *random_state)
         fail("put");
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static void measure_table(uint64_t keys)
 {
     static double us[COMMITS];
@@ -135,7 +103,7 @@ static void measure_table(uint64_t keys)
     bytes = number("io_write_bytes") - bytes;
     manifest = number("manifest_bytes") - manifest;
     switches = number("manifest_switches") - switches;
-    qsort(us, COMMITS, sizeof(*us), compare);
+    qsort(us, COMMITS, sizeof(*us), compare_times);
     double begin = now_us();
     for (int i = 0; i < SNAPSHOTS; i++)
         read_first();

@@ -1,9 +1,12 @@
 /* tests/cost/table.h -- the table whose commits are counted and timed: keys of 16 digits, values of
- * 100 bytes. */
+ * 100 bytes; and what is asked of it. */
 #pragma once
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "eloqstore.h"
 
@@ -42,4 +45,35 @@ static inline int load(uint64_t keys)
         rc = eloq_write(db, part, entries, n);
     }
     return rc;
+}
+
+__attribute__((noreturn)) static inline void fail(const char *what)
+{
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, eloq_errmsg());
+    exit(1);
+}
+
+static inline double now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* For qsort. */
+static inline int compare_times(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static inline double number(const char *name)
+{
+    uint64_t value = 0;
+
+    if (eloq_stat(db, name, &value) < 0)
+        fail(name);
+    return (double)value;
 }
