@@ -151,7 +151,8 @@ static void publish(struct wtx *w)
         forget_ids(p, w->edit.map.page_count);
     /* Before the install: it drops those whose place is garbage already. */
     for (size_t i = 0; i < w->index_page_count; i++)
-        page_cache_insert(p->env->cache, p, w->index_pages[i].place, w->index_pages[i].data);
+        page_cache_insert(p->env->cache, &p->indexes, w->index_pages[i].place,
+                          w->index_pages[i].data);
     for (size_t i = 0; i < w->leaf_count; i++) {
         const struct page_io *leaf = &w->leaves[i];
         if (!leaf_cache_offer(p->env->leaves, &p->leaves, leaf->place, leaf->data))

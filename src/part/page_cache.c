@@ -15,7 +15,7 @@ struct page_load {
 };
 
 struct page_key {
-    const void *owner;
+    const struct page_owner *owner;
     uint64_t place;
 };
 
@@ -27,12 +27,12 @@ static bool same_page(const void *value, const void *key)
     return p->owner == k->owner && p->place.n == k->place;
 }
 
-static uint64_t page_hash(const void *owner, struct file_page place)
+static uint64_t page_hash(const struct page_owner *owner, struct file_page place)
 {
     return hash_mix((uint64_t)(uintptr_t)owner, place.n);
 }
 
-static struct cached_page *find(const struct page_cache *c, const void *owner,
+static struct cached_page *find(const struct page_cache *c, const struct page_owner *owner,
                                 struct file_page place)
 {
     struct page_key key = { owner, place.n };
@@ -53,10 +53,16 @@ void page_cache_init(struct page_cache *c, struct mem *m, struct pagepool *pool,
     wait_list_init(&c->room);
 }
 
+void page_owner_init(struct page_owner *o)
+{
+    list_init(&o->pages);
+}
+
 /* Takes a page out of the map and gives its buffer back; the struct stays. */
 static void forget(struct page_cache *c, struct cached_page *p)
 {
     list_remove(&p->lru);
+    list_remove(&p->siblings);
     map_remove(&c->pages, page_hash(p->owner, p->place), p);
     pagepool_put(c->pool, p->data);
     p->data = NULL;
@@ -92,8 +98,8 @@ void page_cache_deinit(struct page_cache *c)
 
 /* A page in the map, in no list, without content if `data` is NULL, evicting what is needed for it.
  * NULL when nothing more can be evicted; then `data` is still the caller's. */
-static struct cached_page *add_page(struct page_cache *c, const void *owner, struct file_page place,
-                                    uint8_t *data)
+static struct cached_page *add_page(struct page_cache *c, struct page_owner *owner,
+                                    struct file_page place, uint8_t *data)
 {
     struct cached_page *p = NULL;
     uint8_t *buffer = data;
@@ -116,6 +122,7 @@ static struct cached_page *add_page(struct page_cache *c, const void *owner, str
     }
     list_init(&p->lru);
     p->owner = owner;
+    list_push_back(&owner->pages, &p->siblings);
     p->place = place;
     p->data = buffer;
     p->number = ++c->added;
@@ -192,8 +199,8 @@ static int pin_found(struct task *t, struct page_cache *c, struct cached_page *p
     return rc;
 }
 
-int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files, const void *owner,
-                   struct file_page place, struct cached_page **ret)
+int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files,
+                   struct page_owner *owner, struct file_page place, struct cached_page **ret)
 {
     struct cached_page *found, *added = NULL;
     bool waited = false;
@@ -221,7 +228,8 @@ const struct index *page_cache_open(struct cached_page *p, uint32_t page_bytes)
     return p->is_open ? &p->index : NULL;
 }
 
-struct cached_page *page_cache_peek(struct page_cache *c, const void *owner, struct file_page place)
+struct cached_page *page_cache_peek(struct page_cache *c, struct page_owner *owner,
+                                    struct file_page place)
 {
     struct cached_page *p = find(c, owner, place);
 
@@ -241,7 +249,7 @@ void page_cache_unpin(struct page_cache *c, struct cached_page *p)
     unpin(c, p);
 }
 
-void page_cache_insert(struct page_cache *c, const void *owner, struct file_page place,
+void page_cache_insert(struct page_cache *c, struct page_owner *owner, struct file_page place,
                        uint8_t *data)
 {
     struct cached_page *p = find(c, owner, place) ? NULL : add_page(c, owner, place, data);
@@ -254,7 +262,7 @@ void page_cache_insert(struct page_cache *c, const void *owner, struct file_page
     list_push_back(&c->lru, &p->lru);
 }
 
-void page_cache_drop(struct page_cache *c, const void *owner, struct file_page place)
+void page_cache_drop(struct page_cache *c, struct page_owner *owner, struct file_page place)
 {
     struct cached_page *p = find(c, owner, place);
 
@@ -262,7 +270,7 @@ void page_cache_drop(struct page_cache *c, const void *owner, struct file_page p
         remove_page(c, p);
 }
 
-void page_cache_let_go(struct page_cache *c, const void *owner, struct file_page place)
+void page_cache_let_go(struct page_cache *c, struct page_owner *owner, struct file_page place)
 {
     struct cached_page *p = find(c, owner, place);
 
@@ -270,12 +278,12 @@ void page_cache_let_go(struct page_cache *c, const void *owner, struct file_page
         remove_page(c, p);
 }
 
-void page_cache_drop_owner(struct page_cache *c, const void *owner)
+void page_cache_drop_owner(struct page_cache *c, struct page_owner *owner)
 {
-    LIST_FOR(node, &c->lru)
+    LIST_FOR(node, &owner->pages)
     {
-        struct cached_page *p = container_of(node, struct cached_page, lru);
-        if (p->owner == owner)
+        struct cached_page *p = container_of(node, struct cached_page, siblings);
+        if (p->loaded && p->pins == 0)
             remove_page(c, p);
     }
 }

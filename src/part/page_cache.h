@@ -13,9 +13,15 @@
 
 struct page_load; /* a read under way and its result, for those who wait for it */
 
+/* Who the pages are of: a partition. */
+struct page_owner {
+    struct list pages;
+};
+
 struct cached_page {
-    struct list lru;   /* when loaded and not pinned */
-    const void *owner; /* the partition */
+    struct list lru;      /* when loaded and not pinned */
+    struct list siblings; /* of the same owner */
+    struct page_owner *owner;
     struct file_page place;
     uint8_t *data;
     uint32_t pins;          /* those who wait for the load included */
@@ -40,26 +46,27 @@ struct page_cache {
 void page_cache_init(struct page_cache *c, struct mem *m, struct pagepool *pool,
                      size_t limit);           /* at least 1 */
 void page_cache_deinit(struct page_cache *c); /* drops everything; nothing may be pinned */
+void page_owner_init(struct page_owner *o);
 /* The page, verified by checksum, pinned. Reads it if need be (suspends). While every page is
  * pinned or being loaded it waits for room; ELOQ_NO_MEMORY when evicting everything did not help.
  */
-int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files, const void *owner,
-                   struct file_page place, struct cached_page **ret);
+int page_cache_pin(struct task *t, struct page_cache *c, struct pagefiles *files,
+                   struct page_owner *owner, struct file_page place, struct cached_page **ret);
 /* The page if it is in memory, for the time until the next suspension; else NULL. */
-struct cached_page *page_cache_peek(struct page_cache *c, const void *owner,
+struct cached_page *page_cache_peek(struct page_cache *c, struct page_owner *owner,
                                     struct file_page place);
 /* A loaded page, opened; NULL: it is malformed, or no index page. */
 const struct index *page_cache_open(struct cached_page *p, uint32_t page_bytes);
 void page_cache_unpin(struct page_cache *c, struct cached_page *p);
 /* Puts a page that was just written; takes `data` (from the pool) in any case. Evicts; if there is
  * no room the page is simply not kept. If somebody has read it meanwhile, that one stays. */
-void page_cache_insert(struct page_cache *c, const void *owner, struct file_page place,
+void page_cache_insert(struct page_cache *c, struct page_owner *owner, struct file_page place,
                        uint8_t *data);
 /* The place is recycled: forget it. Not pinned, not loading. */
-void page_cache_drop(struct page_cache *c, const void *owner, struct file_page place);
+void page_cache_drop(struct page_cache *c, struct page_owner *owner, struct file_page place);
 /* The one that needed it does not any more: forgets it unless somebody uses it. */
-void page_cache_let_go(struct page_cache *c, const void *owner, struct file_page place);
+void page_cache_let_go(struct page_cache *c, struct page_owner *owner, struct file_page place);
 /* The partition leaves memory: forget all of it. */
-void page_cache_drop_owner(struct page_cache *c, const void *owner);
+void page_cache_drop_owner(struct page_cache *c, struct page_owner *owner);
 /* Gives up to `pages` unpinned pages back to the pool; returns how many. */
 size_t page_cache_shrink(struct page_cache *c, size_t pages);

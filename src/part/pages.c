@@ -49,7 +49,7 @@ int pages_pin_index(struct task *t, struct snapshot *s, struct page_id id, struc
     struct file_page place;
 
     TRY(find_place(t, s, id, &place));
-    TRY(page_cache_pin(t, cache, &p->files, p, place, &page));
+    TRY(page_cache_pin(t, cache, &p->files, &p->indexes, place, &page));
     if (!is_index(page->data)) {
         page_cache_unpin(cache, page);
         return pages_fail(t, s, id, "not an index page");
@@ -62,8 +62,9 @@ const struct cached_page *pages_peek_index(struct snapshot *s, struct page_id id
 {
     struct part *p = s->part;
     struct file_page place;
-    struct cached_page *page =
-        mapping_get(&s->map, id, &place) ? page_cache_peek(p->env->cache, p, place) : NULL;
+    struct cached_page *page = mapping_get(&s->map, id, &place)
+                                   ? page_cache_peek(p->env->cache, &p->indexes, place)
+                                   : NULL;
 
     return page && page_cache_open(page, p->env->shape.page_bytes) ? page : NULL;
 }

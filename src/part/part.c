@@ -47,6 +47,7 @@ int part_open_blank(struct task *t, struct part_env *env, const char *table, uin
     list_init(&p->manifest_idle);
     p->archive_fd = -1;
     list_init(&p->snapshots);
+    page_owner_init(&p->indexes);
     leaf_owner_init(env->leaves, &p->leaves);
     list_init(&p->lru);
     int rc = init_part(p, table, partition);
@@ -103,7 +104,7 @@ void part_close(struct task *t, struct part *p)
     training_deinit(p);
     expiry_deinit(p);
     fdcache_close_owner(t, env->fds, &p->files);
-    page_cache_drop_owner(env->cache, p);
+    page_cache_drop_owner(env->cache, &p->indexes);
     leaf_cache_drop_owner(env->leaves, &p->leaves);
     pagefiles_deinit(&p->files);
     falloc_deinit(&p->falloc);
@@ -129,10 +130,10 @@ void part_give_place(struct part *p, struct file_page place)
     leaf_cache_drop(p->env->leaves, &p->leaves, place);
     if (p->falloc.append) {
         /* A restored archive may map it again, for newer readers. */
-        page_cache_let_go(p->env->cache, p, place);
+        page_cache_let_go(p->env->cache, &p->indexes, place);
         usage_gone(&p->usage, place);
     } else {
-        page_cache_drop(p->env->cache, p, place);
+        page_cache_drop(p->env->cache, &p->indexes, place);
         falloc_give(&p->falloc, place);
     }
 }

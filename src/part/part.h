@@ -86,7 +86,8 @@ struct part {
     char *table;
     uint32_t partition;
     struct pagefiles files;
-    struct leaf_owner leaves; /* those of its data pages that are in memory */
+    struct page_owner indexes; /* its index pages that are in memory */
+    struct leaf_owner leaves;  /* those of its data pages that are in memory */
     struct list snapshots;
     struct snapshot *current; /* referenced by the part itself */
     struct falloc falloc;

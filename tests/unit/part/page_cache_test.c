@@ -11,7 +11,7 @@ static struct pagefiles files;
 static struct pagepool pool;
 static struct page_cache cache;
 static size_t reached;
-static const int owner_a, owner_b;
+static struct page_owner owner_a, owner_b;
 
 static void open_files(struct task *t, void *arg)
 {
@@ -33,6 +33,8 @@ static void setup(void)
     fixture_run(open_files, NULL);
     pagepool_init(&pool, &fx.mem, PAGE_BYTES, 2);
     page_cache_init(&cache, &fx.mem, &pool, 3);
+    page_owner_init(&owner_a);
+    page_owner_init(&owner_b);
 }
 
 static void teardown(void)
