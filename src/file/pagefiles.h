@@ -76,9 +76,9 @@ bool pagefiles_fetched(struct pagefiles_fetch *fetch);
  * first failure (its words are the task's), ELOQ_OK if none. Reorders the array. */
 int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);
 /* The same, for pages most of whose neighbours are asked for too: what lies between is read along,
- * into `gap`, a page that is lent. */
+ * into `gaps`, pages that are lent; at most so many operations at once go through a gap. */
 int pagefiles_read_through(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
-                           uint8_t *gap);
+                           uint8_t *const *gaps, size_t gap_count);
 /* Writes many in parallel, neighbours in one operation; creates missing files. Reorders the array.
  * On failure the rest was still waited for. */
 int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count);

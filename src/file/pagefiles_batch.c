@@ -4,7 +4,7 @@
  *     one round:               up to REQUESTS_MAX runs, as many as descriptors can be had
  *
  * A read may go through gaps, over pages that nobody asked for: of many that lie near each other
- * that makes one operation.
+ * that makes one operation. Where they go no other run of the round reads to.
  *
  * Between rounds no descriptor is held, so two batches never wait for each other. Writes take as
  * many pages into a round as may be in flight (pagefiles.writes).
@@ -18,7 +18,7 @@
 #define GAP_MAX 8 /* to read so many pages takes no longer than another operation */
 
 struct run {
-    struct page_io *pages;
+    struct page_io *pages; /* which were asked for */
     size_t count;
     struct fd_entry *file;
 };
@@ -26,15 +26,17 @@ struct run {
 struct batch {
     struct pagefiles *f;
     bool write;
-    uint8_t *gap;          /* where pages go that nobody asked for; NULL: there are none */
     struct page_io *pages; /* not yet in a round */
     size_t count;
+    uint8_t *const *gaps; /* where pages go that nobody asked for: one for each run that has any */
+    size_t gap_count;
     /* this round */
     struct run *runs;
     struct io_req *reqs; /* one a run */
     size_t run_count, run_max;
     struct iovec *iov;
     size_t iov_count, iov_max;
+    size_t gaps_used;
     /* the first failure */
     int rc;
     struct err err;
@@ -78,7 +80,7 @@ static size_t run_length(const struct batch *b)
 {
     size_t max = MIN(RUN_PAGES_MAX, b->iov_max - b->iov_count);
     uint64_t file_id = pagefiles_file_id(b->f, b->pages[0].place);
-    uint64_t near = b->gap ? 1 + GAP_MAX : 1;
+    uint64_t near = b->gaps_used < b->gap_count ? 1 + GAP_MAX : 1;
     size_t n = 1;
 
     while (n < b->count && b->pages[n].place.n - b->pages[n - 1].place.n <= near
@@ -128,9 +130,10 @@ static void add_run(struct batch *b, struct fd_entry *file, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         for (; n < b->pages[i].place.n - b->pages[0].place.n; n++)
-            iov[n] = (struct iovec){ b->gap, b->f->page_bytes };
+            iov[n] = (struct iovec){ b->gaps[b->gaps_used], b->f->page_bytes };
         iov[n++] = (struct iovec){ b->pages[i].data, b->f->page_bytes };
     }
+    b->gaps_used += n > count;
     b->runs[b->run_count] = (struct run){ b->pages, count, file };
     b->reqs[b->run_count] = (struct io_req){ .op = b->write ? IO_WRITE : IO_READ,
                                              .fd = file->fd,
@@ -152,7 +155,7 @@ static void set_rc(struct page_io *pages, size_t count, int rc)
 /* Takes pages into this round as long as there is room and descriptors can be had. */
 static void gather(struct task *t, struct batch *b)
 {
-    b->run_count = b->iov_count = 0;
+    b->run_count = b->iov_count = b->gaps_used = 0;
     while (b->count > 0 && b->run_count < b->run_max && b->iov_count < b->iov_max) {
         size_t n = run_length(b);
         struct fd_entry *file;
@@ -212,11 +215,11 @@ static void finish_run(struct task *t, struct batch *b, const struct run *run, i
 /* Operands of a round: one a page, and those of gaps as long as they fit. */
 static size_t iov_room(const struct batch *b)
 {
-    return MIN(b->gap ? MAX(b->count, RUN_PAGES_MAX) : b->count, ROUND_PAGES_MAX);
+    return MIN(b->gap_count > 0 ? MAX(b->count, RUN_PAGES_MAX) : b->count, ROUND_PAGES_MAX);
 }
 
 static struct batch *new_batch(struct task *t, struct pagefiles *f, struct page_io *pages,
-                               size_t count, bool write, uint8_t *gap)
+                               size_t count, bool write, uint8_t *const *gaps, size_t gap_count)
 {
     struct batch *b = arena_zalloc(&t->arena, sizeof(*b));
 
@@ -224,9 +227,10 @@ static struct batch *new_batch(struct task *t, struct pagefiles *f, struct page_
         return NULL;
     b->f = f;
     b->write = write;
-    b->gap = gap;
     b->pages = pages;
     b->count = count;
+    b->gaps = gaps;
+    b->gap_count = gap_count;
     b->run_max = MIN(count, PAGEFILES_REQUESTS_MAX);
     b->runs = arena_alloc(&t->arena, b->run_max * sizeof(*b->runs));
     b->reqs = arena_alloc(&t->arena, b->run_max * sizeof(*b->reqs));
@@ -255,10 +259,10 @@ static void run_round(struct task *t, struct batch *b)
 }
 
 static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
-                     bool write, uint8_t *gap)
+                     bool write, uint8_t *const *gaps, size_t gap_count)
 {
     struct arena_mark mark = arena_mark(&t->arena);
-    struct batch *b = new_batch(t, f, pages, count, write, gap);
+    struct batch *b = new_batch(t, f, pages, count, write, gaps, gap_count);
 
     if (!b) {
         arena_reset(&t->arena, mark);
@@ -278,16 +282,16 @@ static int run_batch(struct task *t, struct pagefiles *f, struct page_io *pages,
 
 int pagefiles_read_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count)
 {
-    return count > 0 ? run_batch(t, f, pages, count, false, NULL) : ELOQ_OK;
+    return count > 0 ? run_batch(t, f, pages, count, false, NULL, 0) : ELOQ_OK;
 }
 
 int pagefiles_read_through(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count,
-                           uint8_t *gap)
+                           uint8_t *const *gaps, size_t gap_count)
 {
-    return count > 0 ? run_batch(t, f, pages, count, false, gap) : ELOQ_OK;
+    return count > 0 ? run_batch(t, f, pages, count, false, gaps, gap_count) : ELOQ_OK;
 }
 
 int pagefiles_write_many(struct task *t, struct pagefiles *f, struct page_io *pages, size_t count)
 {
-    return count > 0 ? run_batch(t, f, pages, count, true, NULL) : ELOQ_OK;
+    return count > 0 ? run_batch(t, f, pages, count, true, NULL, 0) : ELOQ_OK;
 }

@@ -10,6 +10,7 @@
 #include "part/wtx.h"
 
 #define TOGETHER 128 /* pages read at once */
+#define GAPS 8       /* operations among these that read what lies between, too */
 
 struct compaction {
     struct task *t;
@@ -20,7 +21,8 @@ struct compaction {
     struct usage_file *last; /* the one it is at */
     uint32_t slot;           /* of last: where it goes on */
     struct page_io *ios;     /* TOGETHER of them */
-    uint8_t *gap;            /* what lies between them */
+    uint8_t *gaps[GAPS];     /* for what lies between them */
+    size_t gap_count;
     uint32_t left;           /* pages that may still be moved */
     bool moved;
     bool unreadable; /* a page of `last` */
@@ -78,7 +80,7 @@ static int read_pages(struct compaction *c, uint32_t count)
 {
     struct part *p = c->p;
 
-    TRY(pagefiles_read_through(c->t, &p->files, c->ios, count, c->gap));
+    TRY(pagefiles_read_through(c->t, &p->files, c->ios, count, c->gaps, c->gap_count));
     for (uint32_t i = 0; i < count; i++) {
         if (!page_verify(c->ios[i].data, p->env->shape.page_bytes))
             return pagefiles_fail(c->t, &p->files, c->ios[i].place, ELOQ_CORRUPTED,
@@ -173,6 +175,21 @@ static int run(struct compaction *c)
     return (c->moved || c->unreadable) && part_can_compact(c->p, c->end);
 }
 
+/* As many as there are: without, it reads in more operations. */
+static void take_gaps(struct compaction *c)
+{
+    struct pagepool *pool = c->p->env->pool;
+
+    while (c->gap_count < GAPS && (c->gaps[c->gap_count] = pagepool_get(pool)))
+        c->gap_count++;
+}
+
+static void put_gaps(struct compaction *c)
+{
+    while (c->gap_count > 0)
+        pagepool_put(c->p->env->pool, c->gaps[--c->gap_count]);
+}
+
 int part_compact_step(struct task *t, struct part *p, uint64_t end, uint32_t pages_max)
 {
     if (!part_can_compact(p, end))
@@ -183,19 +200,18 @@ int part_compact_step(struct task *t, struct part *p, uint64_t end, uint32_t pag
     struct arena_mark mark = arena_mark(&t->arena);
     struct compaction *c = arena_zalloc(&t->arena, sizeof(*c));
     struct page_io *ios = arena_alloc(&t->arena, TOGETHER * sizeof(*ios));
-    uint8_t *gap = pagepool_get(p->env->pool);
-    rc = c && ios && gap ? wtx_begin(t, p, &c->w) : task_no_memory(t);
+    rc = c && ios ? wtx_begin(t, p, &c->w) : task_no_memory(t);
     if (rc == ELOQ_OK) {
         c->t = t;
         c->p = p;
         c->end = end;
         c->ios = ios;
-        c->gap = gap;
         c->left = pages_max;
         list_init(&c->taken);
+        take_gaps(c);
         rc = run(c);
+        put_gaps(c);
     }
-    pagepool_put(p->env->pool, gap);
     arena_reset(&t->arena, mark);
     return rc;
 }

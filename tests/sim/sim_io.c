@@ -34,6 +34,11 @@ struct sim_io {
     size_t queued;
 };
 
+static bool is_transfer(const struct io_req *req)
+{
+    return req->op == IO_READ || req->op == IO_WRITE;
+}
+
 static struct sim_handle *handle_of(struct sim_disk *disk, int fd)
 {
     if (fd < 0 || fd >= disk->handle_count || !disk->handles[fd].node)
@@ -486,7 +491,7 @@ static bool transfer_some(struct sim_io *s, struct io_req *req)
     struct iovec part;
     int64_t answer;
 
-    if ((req->op != IO_READ && req->op != IO_WRITE) || most <= DIRECT_ALIGN)
+    if (!is_transfer(req) || most <= DIRECT_ALIGN)
         return false;
     part.iov_base = iov->iov_base;
     part.iov_len = (1 + rand_below(&s->rand, (most - 1) / DIRECT_ALIGN)) * DIRECT_ALIGN;
@@ -566,10 +571,34 @@ static int64_t perform(struct sim_io *s, struct io_req *req)
     return result;
 }
 
+static bool share_memory(const struct io_req *a, const struct io_req *b)
+{
+    for (int i = 0; i < a->iov_count; i++)
+        for (int n = 0; n < b->iov_count; n++) {
+            const char *x = a->iov[i].iov_base, *y = b->iov[n].iov_base;
+            if (x < y + b->iov[n].iov_len && y < x + a->iov[i].iov_len)
+                return true;
+        }
+    return false;
+}
+
+/* What a read under way reads into is no other operation's. */
+static void check_memory(struct sim_io *s, const struct io_req *req)
+{
+    LIST_FOR(node, &s->queue)
+    {
+        const struct io_req *other = container_of(node, struct io_req, link);
+        if (is_transfer(other) && (req->op == IO_READ || other->op == IO_READ))
+            CHECK(!share_memory(req, other));
+    }
+}
+
 static void submit(struct io *io, struct io_req *req)
 {
     struct sim_io *s = container_of(io, struct sim_io, io);
 
+    if (is_transfer(req))
+        check_memory(s, req);
     req->progress = 0;
     req->scratch[0] = 0; /* retries */
     list_push_back(&s->queue, &req->link);

@@ -110,15 +110,21 @@ static void through_gaps(struct task *t, void *arg)
     enum { N = ARRAY_LEN(places) };
     struct pagefiles f;
     struct reads r = reads_of(places, N);
-    uint8_t *gap = fixture_pages(1);
+    uint8_t *gap = fixture_pages(1), *other = fixture_pages(1);
+    uint8_t *const gaps[] = { gap, other };
 
     (void)arg;
     fixture_files_open(t, &f, "t", 5, false);
     ck_assert_int_eq(fixture_write(t, &f, 0, 37), ELOQ_OK);
     overwrite(t, &f, 0, 1 * PAGE_BYTES + 100, "x");
     fixture_reset_counts();
-    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gap), ELOQ_OK);
+    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gaps, 2), ELOQ_OK);
     ck_assert_uint_eq(fx.count[IO_READ], 3);
+    /* No two under way read to the same place: with fewer places there are more operations. */
+    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gaps, 1), ELOQ_OK);
+    ck_assert_uint_eq(fx.count[IO_READ], 3 + 4);
+    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, NULL, 0), ELOQ_OK);
+    ck_assert_uint_eq(fx.count[IO_READ], 3 + 4 + 6);
     for (size_t i = 0; i < N; i++) {
         ck_assert_int_eq(r.pages[i].rc, ELOQ_OK);
         ck_assert(fixture_is(r.pages[i].data, r.pages[i].place.n));
@@ -126,12 +132,13 @@ static void through_gaps(struct task *t, void *arg)
     /* The end of a file and damage, behind a gap. */
     overwrite(t, &f, 0, 11 * PAGE_BYTES + 100, "x");
     truncate_file(t, &f, 1, 4 * PAGE_BYTES + 10);
-    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gap), ELOQ_CORRUPTED);
+    ck_assert_int_eq(pagefiles_read_through(t, &f, r.pages, N, gaps, 2), ELOQ_CORRUPTED);
     for (size_t i = 0; i < N; i++) {
         bool is_bad = r.pages[i].place.n == 11 || r.pages[i].place.n == 36;
         ck_assert_int_eq(r.pages[i].rc, is_bad ? ELOQ_CORRUPTED : ELOQ_OK);
     }
     free(gap);
+    free(other);
     reads_free(r);
     fixture_files_close(t, &f);
 }
