@@ -4,8 +4,8 @@
 #include "engine/iter.h"
 #include "engine/store.h"
 
-#define TRIES 64
-#define IN_VAIN 20
+#define TRIES 1000
+#define IN_VAIN 20 /* waits in which nothing moved */
 #define WAIT_NS UINT64_C(100000000)
 #define OTHERS_NS UINT64_C(10000000) /* other shards hold it: nobody here will say so */
 
@@ -81,6 +81,23 @@ static void empty(struct task *t, struct shard *s)
     sched_trim(&s->sched);
 }
 
+static bool others_work(const struct shard *s)
+{
+    for (unsigned i = 0; i < s->store->shard_count; i++) {
+        const struct shard *other = &s->store->shards[i];
+        if (other != s && other->tasks > other->memory.waiting_count)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody will end and give memory back, however slow the device is. A task of ours without an
+ * operation under way may wait for what the asking one has. */
+static bool something_moves(const struct shard *s)
+{
+    return s->io->in_flight > 0 || others_work(s);
+}
+
 static bool await(struct task *t, struct shard *s, struct memory_tries *tries)
 {
     bool is_alone = s->tasks <= s->memory.waiting_count + 1;
@@ -98,7 +115,7 @@ static bool await(struct task *t, struct shard *s, struct memory_tries *tries)
     s->memory.waiting_count++;
     bool woken = wait_on_for(t, &s->memory.waiting, is_alone ? OTHERS_NS : WAIT_NS);
     s->memory.waiting_count--;
-    tries->in_vain = woken ? 0 : tries->in_vain + 1;
+    tries->in_vain = woken || something_moves(s) ? 0 : tries->in_vain + 1;
     return true;
 }
 

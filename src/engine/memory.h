@@ -1,13 +1,15 @@
 /* engine/memory.h -- what a shard does when memory_bytes is reached.
  *
  *     an allocation does not fit   -> pages that nobody uses go, data pages first, and what idle
- *                                     iterators have read ahead; and again (memory_reclaim) it
- * still does not            -> ELOQ_NO_MEMORY: the task gives up all it holds, waits until another
- * one is done, and begins anew         (memory_await) nobody else works            -> idle
- * partitions leave memory, and once more it still does not            -> that is the answer
+ *                                     iterators have read ahead; and again     (memory_reclaim)
+ *     it still does not            -> ELOQ_NO_MEMORY: the task gives up all it holds, waits until
+ *                                     another one is done, and begins anew     (memory_await)
+ *     nobody else works            -> idle partitions leave memory, and once more
+ *     it still does not            -> that is the answer
  *
- * Who waits holds nothing another task could wait for but its turn to write; and no wait is without
- * end: so none can wait for one that waits for it.
+ * A slow device is no reason to give up: waits count only while nothing moves. Who waits holds
+ * nothing another task could wait for but its turn to write; and no wait is without end: so none
+ * can wait for one that waits for it.
  */
 #pragma once
 
@@ -17,7 +19,7 @@ struct shard;
 
 struct memory {
     struct wait_list waiting;
-    size_t waiting_count;
+    _Atomic size_t waiting_count; /* the shard's own, which others look at */
     bool is_reclaiming;
 };
 

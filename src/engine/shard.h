@@ -51,7 +51,8 @@ struct shard {
 
     struct list waiting; /* jobs for which there was no task */
     size_t waiting_count;
-    size_t tasks, tasks_max;
+    _Atomic size_t tasks; /* written by the shard, looked at by others */
+    size_t tasks_max;
     size_t spreading;  /* of these wait for requests they made themselves */
     size_t cold_reads; /* of point reads, which no task waits for */
     size_t running;    /* requests taken and not answered */

@@ -92,9 +92,12 @@ static void push(struct writeq *q, struct request *r)
     q->tail = &r->item;
 }
 
-/* Those that leave nothing behind when they fail for want of memory, and so can be run again. */
+/* Those that leave nothing behind when they fail for want of memory, and so can be run again. A
+ * check with findings to deliver is over. */
 static bool can_repeat(const struct request *r)
 {
+    if (r->kind == REQUEST_CHECK)
+        return !r->delivery;
     return r->kind == REQUEST_TRUNCATE || r->kind == REQUEST_COMPACT || r->kind == REQUEST_CLEAN
            || r->kind == REQUEST_ARCHIVE;
 }
