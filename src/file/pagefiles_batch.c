@@ -75,12 +75,18 @@ static void sort_by_place(struct page_io *pages, size_t count)
     }
 }
 
+/* Where the next run may read gaps to; NULL: it goes through none. */
+static uint8_t *next_gap(const struct batch *b)
+{
+    return b->gaps_used < b->gap_count ? b->gaps[b->gaps_used] : NULL;
+}
+
 /* How many of the next pages one operation can take. */
 static size_t run_length(const struct batch *b)
 {
     size_t max = MIN(RUN_PAGES_MAX, b->iov_max - b->iov_count);
     uint64_t file_id = pagefiles_file_id(b->f, b->pages[0].place);
-    uint64_t near = b->gaps_used < b->gap_count ? 1 + GAP_MAX : 1;
+    uint64_t near = next_gap(b) ? 1 + GAP_MAX : 1;
     size_t n = 1;
 
     while (n < b->count && b->pages[n].place.n - b->pages[n - 1].place.n <= near
@@ -126,11 +132,12 @@ static int acquire_file(struct task *t, struct batch *b, uint64_t file_id, struc
 static void add_run(struct batch *b, struct fd_entry *file, size_t count)
 {
     struct iovec *iov = b->iov + b->iov_count;
+    uint8_t *gap = next_gap(b);
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++) {
         for (; n < b->pages[i].place.n - b->pages[0].place.n; n++)
-            iov[n] = (struct iovec){ b->gaps[b->gaps_used], b->f->page_bytes };
+            iov[n] = (struct iovec){ gap, b->f->page_bytes };
         iov[n++] = (struct iovec){ b->pages[i].data, b->f->page_bytes };
     }
     b->gaps_used += n > count;

@@ -23,7 +23,7 @@ struct compaction {
     struct page_io *ios;     /* TOGETHER of them */
     uint8_t *gaps[GAPS];     /* for what lies between them */
     size_t gap_count;
-    uint32_t left;           /* pages that may still be moved */
+    uint32_t left; /* pages that may still be moved */
     bool moved;
     bool unreadable; /* a page of `last` */
 };
