@@ -197,7 +197,7 @@ int leaf_apply(struct applier *a, struct touched *leaf)
     bool changed = false, append = true;
     struct leaf old;
 
-    leaf_pack_reset(a);
+    leaf_pack_begin(a, leaf);
     if (!is_new) {
         struct leaf_frame frame = { leaf->lower, leaf->upper, leaf->prev, leaf->next };
         if (leaf_open(&old, leaf->page, a->shape->page_bytes) < 0)

@@ -80,6 +80,7 @@ struct leaf_pack {
     size_t count, capacity;
     eloq_slice separator; /* of the page that will be pushed next */
     size_t pushed;
+    bool leaves_room;
 };
 
 struct applier {
@@ -120,6 +121,8 @@ int leaf_apply(struct applier *a, struct touched *leaf);
 int leaf_drop_stored(struct applier *a, const struct entry *stored);
 
 /* leaf_pack.c */
+/* What comes next is of this leaf. */
+void leaf_pack_begin(struct applier *a, const struct touched *leaf);
 int leaf_pack_add(struct applier *a, struct touched *leaf, const struct entry *entry);
 /* Pushes what is left. `is_append`: the leaf is the tree's last and grew at its end. */
 int leaf_pack_end(struct applier *a, struct touched *leaf, bool is_append);

@@ -1,14 +1,41 @@
 /* tree/leaf_pack.c -- packs the entries of one old leaf into as few pages as they need.
  *
- * Pages are packed full. The last but one is held back: if the last comes out less than half full,
- * the two are balanced, except where a tree grows at its end (a sequential load keeps full pages).
- * The first page keeps the old leaf's id, further ones get new ids and a separator in the parent.
+ * Pages are packed full, but for some room where many pairs come at once. The last but one is held
+ * back: if the last comes out less than half full, the two are balanced, except where a tree grows
+ * at its end (a sequential load keeps full pages). The first page keeps the old leaf's id, further
+ * ones get new ids and a separator in the parent.
+ *
+ * The room: pairs that are loaded together have one timestamp, and the difference to the one before
+ * is a byte each. When they are written again, one by one, it grows, to six bytes for 25 days; and a
+ * full page would be split in halves for it.
  */
 #include "tree/apply_private.h"
 
 #include <string.h>
 
 #include "base/check.h"
+
+#define GROWTH 5      /* bytes a pair */
+#define ROOM_SHARE 12 /* of a page, at most */
+
+/* Whether the page under construction takes no more, since many pairs follow. */
+static bool is_full_enough(const struct applier *a)
+{
+    const struct leaf_build *b = &a->pack.build;
+    uint32_t room = MIN(b->entry_count * GROWTH, b->page_bytes / ROOM_SHARE);
+
+    return a->pack.leaves_room && leaf_build_size(b) + room >= b->page_bytes;
+}
+
+void leaf_pack_begin(struct applier *a, const struct touched *leaf)
+{
+    size_t bytes = 0;
+
+    leaf_pack_reset(a);
+    for (size_t i = 0; i < leaf->op_count && bytes <= 2 * (size_t)a->shape->page_bytes; i++)
+        bytes += leaf->ops[i].key.size + leaf->ops[i].value.size;
+    a->pack.leaves_room = a->kind == TREE_MAIN && bytes > 2 * (size_t)a->shape->page_bytes;
+}
 
 static void start_page(struct applier *a, uint8_t *page)
 {
@@ -75,7 +102,7 @@ static void hold_page(struct leaf_pack *p)
 int leaf_pack_add(struct applier *a, struct touched *leaf, const struct entry *entry)
 {
     struct leaf_pack *p = &a->pack;
-    if (p->page && !leaf_build_add(&p->build, entry)) {
+    if (p->page && (is_full_enough(a) || !leaf_build_add(&p->build, entry))) {
         /* entries now holds those of the older held page, then those of this one: before this page
          * is held, the older one must go, or held_count would cover both */
         if (p->held)
