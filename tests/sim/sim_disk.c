@@ -431,6 +431,11 @@ bool sim_disk_stopped(const struct sim_disk *disk)
     return disk->stopped;
 }
 
+void sim_disk_slow(struct sim_disk *disk, uint64_t ns)
+{
+    disk->answer_ns = ns;
+}
+
 void sim_disk_lose_at_close(struct sim_disk *disk)
 {
     disk->closes_lose = true;

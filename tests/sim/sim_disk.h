@@ -55,6 +55,9 @@ uint64_t sim_disk_durable_hash(const struct sim_disk *disk);
  * or truncating opens, write, sync, truncate, preallocate, rename, unlink, mkdir, rmdir. */
 void sim_disk_stop_after(struct sim_disk *disk, uint64_t n);
 bool sim_disk_stopped(const struct sim_disk *disk);
+/* From now on some of what is under way is answered each `ns` nanoseconds of the clock; 0, as at
+ * first: at once. */
+void sim_disk_slow(struct sim_disk *disk, uint64_t ns);
 /* Everything under a directory, and another one unless NULL, is there and not durable, the rest is
  * durable: somebody copied it here a moment ago. */
 void sim_disk_unsync(struct sim_disk *disk, const char *path, const char *other);

@@ -628,6 +628,8 @@ static void poll_io(struct io *io, uint64_t wait_ns)
             sim_clock_advance(s->clock, wait_ns);
         return;
     }
+    if (s->clock)
+        sim_clock_advance(s->clock, s->disk->answer_ns);
     n = 1 + rand_below(&s->rand, s->queued);
     while (n-- > 0) {
         struct io_req *req = take(s);

@@ -69,6 +69,7 @@ struct sim_disk {
     bool closes_lose;
     uint64_t struck, syncs_lost;
     uint64_t stop_in; /* mutations left; UINT64_MAX: no stop */
+    uint64_t answer_ns;
     struct sim_fault faults[SIM_FAULTS];
     size_t fault_count;
     uint64_t counts[IO_OPS];
