@@ -127,7 +127,8 @@ bool shard_take_inbox(struct shard *s)
             continue;
         }
         s->running++;
-        s->env.point_reads += is_point_read(r);
+        if (is_point_read(r))
+            pace_add_read(&s->env.pace);
         s->counts.requests++;
         r->ask.shard = s;
         dispatch(s, r);

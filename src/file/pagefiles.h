@@ -20,6 +20,7 @@ struct pagefiles {
     bool append;           /* new files are extended to their full size at once */
     bool verify;           /* read checks checksums */
     struct tokens *writes; /* one for each page write in flight; NULL: any number */
+    size_t writes_at_once; /* operations that one call has under way; 0: as many as it can */
     struct terms terms;
     struct list open_files; /* struct fd_entry.of_owner */
     bool dir_unsynced;      /* a file was created or renamed in dir since its last sync */

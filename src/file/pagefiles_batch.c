@@ -239,6 +239,8 @@ static struct batch *new_batch(struct task *t, struct pagefiles *f, struct page_
     b->gaps = gaps;
     b->gap_count = gap_count;
     b->run_max = MIN(count, PAGEFILES_REQUESTS_MAX);
+    if (write && f->writes_at_once > 0)
+        b->run_max = MIN(b->run_max, f->writes_at_once);
     b->runs = arena_alloc(&t->arena, b->run_max * sizeof(*b->runs));
     b->reqs = arena_alloc(&t->arena, b->run_max * sizeof(*b->reqs));
     b->iov = arena_alloc(&t->arena, iov_room(b) * sizeof(*b->iov));

@@ -15,6 +15,7 @@
 #include "part/falloc.h"
 #include "part/leaf_cache.h"
 #include "part/manifest.h"
+#include "part/pace.h"
 #include "part/page_cache.h"
 #include "part/snapshot.h"
 #include "part/training.h"
@@ -48,8 +49,7 @@ struct part_env {
     size_t scan_window_bytes; /* leaves that a scan reads at once, twice; 0: 4 MiB */
     uint64_t ahead_least;     /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
     uint32_t ahead_after;     /* ... and only after so many small commits */
-    uint64_t point_reads; /* so many were asked for: they come before what a batch reads ahead */
-    uint64_t point_reads_before; /* ... when the last batch began */
+    struct pace pace;
     struct tokens *writes;       /* one for each page write in flight; NULL: any number */
     uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
                                 0 = 2, and only on request */

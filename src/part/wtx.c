@@ -11,6 +11,7 @@
 #define INDEX_PAGES_MAX 1024 /* kept until the commit, at most */
 #define LEAVES_MAX 64        /* the same of data pages: of a large write others need not be near */
 #define FREE_STEP 256        /* mapping nodes between two yields */
+#define PACED_WRITES 24      /* operations at once, where point reads would wait for more */
 
 /* Room for one more item in an array of the write; false when memory is out. */
 static bool has_room(struct wtx *w, void *array, size_t count, size_t *capacity, size_t item)
@@ -257,6 +258,7 @@ static int before_pages(struct task *t, struct part *p)
 {
     TRY(prewrite(t, p));
     ahead_await_places(t, p);
+    p->files.writes_at_once = pace_is_wanted(&p->env->pace) ? PACED_WRITES : 0;
     return ELOQ_OK;
 }
 

@@ -13,6 +13,7 @@
 
 #define WINDOW_LEAVES 32 /* read together */
 #define WINDOWS_MAX 4
+#define PACED_LEAVES 8 /* where point reads would wait for more: one window of so many */
 #define STEP_LEAVES                                                              \
     4 /* merged in a row; then others, who may wait for their reads, have a turn \
        */
@@ -35,7 +36,7 @@ struct windows {
     size_t left;
     struct window ring[WINDOWS_MAX];
     size_t first, pending, max;
-    uint64_t point_reads; /* that were asked for when the batch before began */
+    bool is_paced;
 };
 
 static void advance(struct windows *h, size_t ops)
@@ -113,7 +114,7 @@ static int add_leaf(struct windows *h, struct window *w)
  * but of windows before: 1, these come first. */
 static int fill_window(struct windows *h, struct window *w)
 {
-    w->room = MIN(h->left, WINDOW_LEAVES);
+    w->room = MIN(h->left, h->is_paced ? PACED_LEAVES : WINDOW_LEAVES);
     w->leaves = arena_alloc(&w->memory, w->room * sizeof(*w->leaves));
     w->reads = arena_alloc(&w->memory, w->room * sizeof(*w->reads));
     int rc = w->leaves && w->reads ? ELOQ_OK : task_no_memory(h->a->t);
@@ -162,18 +163,12 @@ static int open_window(struct windows *h)
     return ELOQ_OK;
 }
 
-/* Point reads would wait behind all of them: where there was any since the batch before began,
- * there is one window. */
-static size_t windows_now(const struct windows *h)
-{
-    return h->a->w->part->env->point_reads == h->point_reads ? h->max : 1;
-}
-
 static int look_ahead(struct windows *h)
 {
-    size_t before = h->pending, max = windows_now(h);
+    size_t before = h->pending;
     int rc = ELOQ_OK;
-    while (rc == ELOQ_OK && h->pending < max && h->left > 0)
+    h->is_paced = pace_is_wanted(&h->a->w->part->env->pace);
+    while (rc == ELOQ_OK && h->pending < (h->is_paced ? 1 : h->max) && h->left > 0)
         rc = open_window(h);
     if (rc >= 0 && before > 0 && h->pending > before)
         task_yield(h->a->t); /* so that the reads are under way while the first is merged */
@@ -267,8 +262,6 @@ int leaves_apply(struct applier *a, struct tree_op *ops, size_t count)
     h->ops = ops;
     h->left = count;
     h->max = windows_max(a->w->part->env);
-    h->point_reads = a->w->part->env->point_reads_before;
-    a->w->part->env->point_reads_before = a->w->part->env->point_reads;
     TRY(descent_init(a->t, &h->d, a->shape->page_bytes));
     int rc = ELOQ_OK;
     while (rc >= 0 && (h->left > 0 || h->pending > 0)) {
