@@ -13,6 +13,7 @@ struct budget {
     uint64_t merge_bytes;
     uint64_t scan_bytes;   /* largest batch of an iterator, of two */
     uint64_t window_bytes; /* leaves it reads at once, twice */
+    uint64_t span_bytes;   /* of long ones, all together, instead */
     size_t tasks;
     size_t fds; /* data files */
     size_t manifest_fds;

@@ -50,6 +50,7 @@ static void open_parts(struct shard *s)
     uint32_t page_bytes = format->data_page_size;
 
     pagepool_init(&s->pool, &store->mem, page_bytes, (size_t)(budget->pool_bytes / page_bytes));
+    spans_init(&s->spans, &store->mem, budget->span_bytes);
     page_cache_init(&s->cache, &store->mem, &s->pool, (size_t)(budget->cache_bytes / page_bytes));
     leaf_cache_init(&s->leaves, &store->mem, &s->pool, (size_t)(budget->leaf_bytes / page_bytes));
     fdcache_init(&s->fds, s->io, &store->mem, budget->fds);
@@ -64,6 +65,7 @@ static void open_parts(struct shard *s)
         .cache = &s->cache,
         .leaves = &s->leaves,
         .pool = &s->pool,
+        .spans = &s->spans,
         .dicts = &s->dicts,
         .rand = &s->rand,
         .shape = { .page_bytes = page_bytes,

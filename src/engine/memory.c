@@ -26,25 +26,29 @@ bool memory_is_short(const struct shard *s)
 }
 
 /* Gives back what idle iterators have read ahead, the oldest iterator's first, until `made` page
- * buffers are left in existence. */
-static void rest_iterators(struct shard *s, size_t made)
+ * buffers are left in existence. Answers how many bytes that were no page buffers went. */
+static size_t rest_iterators(struct shard *s, size_t made)
 {
+    size_t others = 0;
+
     LIST_FOR(node, &s->iters)
     {
         struct eloq_iter *iter = container_of(node, struct eloq_iter, link);
-        if (s->pool.made <= made)
-            return;
+        if (s->pool.made <= made + others / s->pool.page_bytes)
+            break;
         if (!iter->is_stepping)
-            tree_scan_rest(&iter->scan);
+            others += tree_scan_rest(&iter->scan);
         pagepool_trim(&s->pool, s->pool.made - made);
     }
+    return others;
 }
 
-static void reclaim(struct shard *s, size_t size)
+/* Whether anything was given back. */
+static bool reclaim(struct shard *s, size_t size)
 {
     struct pagepool *pool = &s->pool;
     size_t pages = size / pool->page_bytes + 1;
-    size_t made = pool->made > pages ? pool->made - pages : 0;
+    size_t before = pool->made, made = before > pages ? before - pages : 0;
 
     pagepool_trim(pool, pages);
     if (pool->made > made) {
@@ -55,7 +59,8 @@ static void reclaim(struct shard *s, size_t size)
         page_cache_shrink(&s->cache, pool->made - made);
         pagepool_trim(pool, pages);
     }
-    rest_iterators(s, made);
+    size_t others = rest_iterators(s, made);
+    return pool->made < before || others > 0;
 }
 
 bool memory_reclaim(void *user, size_t size)
@@ -64,11 +69,10 @@ bool memory_reclaim(void *user, size_t size)
 
     if (!s || s->store != user || !s->parts_ready || s->memory.is_reclaiming)
         return false;
-    size_t made = s->pool.made;
     s->memory.is_reclaiming = true;
-    reclaim(s, size);
+    bool some = reclaim(s, size);
     s->memory.is_reclaiming = false;
-    return s->pool.made < made;
+    return some;
 }
 
 /* Idle partitions go, what is kept for reuse goes. Suspends. */

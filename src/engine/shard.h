@@ -20,6 +20,7 @@
 #include "file/fdcache.h"
 #include "page/dict.h"
 #include "page/pagepool.h"
+#include "page/span.h"
 #include "part/page_cache.h"
 #include "part/part.h"
 #include "part/part_table.h"
@@ -34,6 +35,7 @@ struct shard {
     struct inbox inbox;
     struct rand rand;
     struct pagepool pool;
+    struct spans spans;
     struct page_cache cache;
     struct leaf_cache leaves;
     uint8_t *hot_scratch; /* of tree_get_hot; NULL until its first use */

@@ -133,14 +133,18 @@ static void add_run(struct batch *b, struct fd_entry *file, size_t count)
 {
     struct iovec *iov = b->iov + b->iov_count;
     uint8_t *gap = next_gap(b);
-    size_t n = 0;
+    size_t n = 0, at = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        for (; n < b->pages[i].place.n - b->pages[0].place.n; n++)
-            iov[n] = (struct iovec){ gap, b->f->page_bytes };
-        iov[n++] = (struct iovec){ b->pages[i].data, b->f->page_bytes };
+    for (size_t i = 0; i < count; i++, at++) {
+        for (; at < b->pages[i].place.n - b->pages[0].place.n; at++)
+            iov[n++] = (struct iovec){ gap, b->f->page_bytes };
+        if (!b->write && n > 0
+            && (uint8_t *)iov[n - 1].iov_base + iov[n - 1].iov_len == b->pages[i].data)
+            iov[n - 1].iov_len += b->f->page_bytes; /* of a span */
+        else
+            iov[n++] = (struct iovec){ b->pages[i].data, b->f->page_bytes };
     }
-    b->gaps_used += n > count;
+    b->gaps_used += at > count;
     b->runs[b->run_count] = (struct run){ b->pages, count, file };
     b->reqs[b->run_count] = (struct io_req){ .op = b->write ? IO_WRITE : IO_READ,
                                              .fd = file->fd,

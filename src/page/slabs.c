@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/poison.h"
+#include "base/vmem.h"
 
 #define SLAB_MOST ((size_t)2 << 20)
 #define SLAB_LEAST ((size_t)64 << 10)
@@ -32,24 +33,9 @@ void slabs_init(struct slabs *s, uint32_t page_bytes, size_t wanted, size_t idle
     list_init(&s->room);
 }
 
-/* Maps twice as much and gives back what lies before and behind. */
-static uint8_t *map_aligned(size_t bytes)
-{
-    uint8_t *all = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (all == MAP_FAILED)
-        return NULL;
-    size_t before = (bytes - (uintptr_t)all % bytes) % bytes;
-    if (before > 0)
-        munmap(all, before);
-    munmap(all + before + bytes, bytes - before);
-    return all + before;
-}
-
 static struct slab *new_slab(struct slabs *s)
 {
-    uint8_t *base = map_aligned(s->slab_bytes);
+    uint8_t *base = vmem_map(s->slab_bytes, s->slab_bytes);
 
     if (!base)
         return NULL;
@@ -109,7 +95,7 @@ static void free_slab(struct slabs *s, struct slab *slab)
         s->idle -= (size_t)__builtin_popcountll(slab->used[w]);
     list_remove(&slab->link);
     unpoison(slab, s->slab_bytes);
-    munmap(slab, s->slab_bytes);
+    vmem_unmap(slab, s->slab_bytes);
 }
 
 /* Gives the resident loose pages back. */

@@ -9,6 +9,7 @@
 #include "coro/wait.h"
 #include "file/pagefiles.h"
 #include "page/pagepool.h"
+#include "page/span.h"
 #include "part/ahead.h"
 #include "part/cut.h"
 #include "part/expiry.h"
@@ -46,11 +47,12 @@ struct part_env {
     uint64_t manifest_limit; /* bytes */
     bool one_flush;          /* small commits flush their pages together with their record */
     uint32_t write_batch_pages;
+    struct spans *spans;      /* for the windows of long scans; NULL: there are none */
     size_t scan_window_bytes; /* leaves that a scan reads at once, twice; 0: 4 MiB */
     uint64_t ahead_least;     /* no fewer bytes are written ahead (part/ahead.h); 0: none ... */
     uint32_t ahead_after;     /* ... and only after so many small commits */
     struct pace pace;
-    struct tokens *writes;       /* one for each page write in flight; NULL: any number */
+    struct tokens *writes;   /* one for each page write in flight; NULL: any number */
     uint32_t amplify_factor; /* append mode: files with live pages * factor < pages are compacted;
                                 0 = 2, and only on request */
     /* part_needs_maintenance has become true because a reader left. Must not suspend. NULL: nobody

@@ -82,6 +82,7 @@ void tree_scan_close(struct tree_scan *scan)
     CHECK(!scan->is_reading);
     free_window(scan, &scan->window);
     free_window(scan, &scan->next);
+    scan_window_drop_span(scan);
     mem_free(scan->mem, (void *)scan->begin.data);
     mem_free(scan->mem, (void *)scan->end.data);
     bytes_free(&scan->fence);

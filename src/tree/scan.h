@@ -31,6 +31,7 @@ struct scan_leaf {
 
 /* Leaves that were listed and read together, in the direction of the scan. */
 struct scan_window {
+    uint8_t *span; /* half of the scan's: its pages are there; NULL: they are the pool's */
     struct scan_leaf *leaves;
     size_t at, count; /* those before `at` are used up */
     size_t capacity;
@@ -64,6 +65,7 @@ struct tree_scan {
     bool ahead_failed;     /* nothing more is read ahead before the scan comes to where it failed */
     struct wait_list read; /* the step that waits for the helper */
     size_t ahead;          /* leaves of the next window */
+    uint8_t *span;         /* both windows' memory, once they are large; NULL: none */
     bool is_hot;           /* the last leaves were all in memory: there is no wait to hide */
     struct bytes
         fence;       /* forward: lower bound of the next leaf to list; reverse: upper bound of it */
@@ -96,7 +98,7 @@ void tree_scan_help(struct tree_scan *scan, const struct scan_helpers *helpers, 
  */
 int tree_scan_step(struct task *t, struct tree_scan *scan, tree_scan_take *take, void *user);
 /* Between two steps: gives back the pages read ahead. They will be read again. While the helper is
- * at work nothing is given back. */
-void tree_scan_rest(struct tree_scan *scan);
+ * at work nothing is given back. Answers how many bytes of them were not the pool's. */
+size_t tree_scan_rest(struct tree_scan *scan);
 /* Not while the helper is at work (is_reading). */
 void tree_scan_close(struct tree_scan *scan);

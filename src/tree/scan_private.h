@@ -18,3 +18,5 @@ bool scan_window_read_ahead(struct tree_scan *scan);
 void scan_window_next(struct tree_scan *scan);
 /* Gives back the leaves from number `from` on. */
 void scan_window_drop(struct tree_scan *scan, struct scan_window *w, size_t from);
+/* Gives back the span, if there is one; the windows are empty. Answers its bytes. */
+size_t scan_window_drop_span(struct tree_scan *scan);

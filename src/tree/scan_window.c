@@ -1,6 +1,7 @@
 /* tree/scan_window.c -- which leaves a scan needs next, and reading them together. */
 #include "base/slice.h"
 #include "page/index.h"
+#include "page/span.h"
 #include "tree/buffers.h"
 #include "tree/descend.h"
 #include "tree/scan_private.h"
@@ -8,12 +9,15 @@
 #include <string.h>
 
 #define WINDOW_BYTES_MAX (4u << 20)
-#define HOT_LEAVES 64     /* those in memory are copied: what is copied should stay near */
-#define LIMITED_LEAVES 64 /* read at once where a limit says that so many are needed */
+#define HOT_LEAVES 64          /* those in memory are copied: what is copied should stay near */
+#define LIMITED_LEAVES 64      /* read at once where a limit says that so many are needed */
+#define SPAN_FROM (256u << 10) /* bytes of a window: the scan is a long one */
 
 static size_t window_limit(const struct tree_scan *scan)
 {
     const struct part_env *env = scan->snapshot->part->env;
+    if (scan->span)
+        return env->spans->bytes / 2 / env->shape.page_bytes;
     size_t bytes = env->scan_window_bytes ? env->scan_window_bytes : WINDOW_BYTES_MAX;
     return MAX(MIN(bytes, WINDOW_BYTES_MAX) / env->shape.page_bytes, 1);
 }
@@ -34,10 +38,28 @@ static size_t window_want(const struct tree_scan *scan)
     return (size_t)MIN(most, needed - have);
 }
 
+/* A page of a window that is needed no more, unless it is kept. */
+static void put_page(struct tree_scan *scan, const struct scan_window *w, uint8_t *page)
+{
+    if (!w->span)
+        pagepool_put(scan->snapshot->part->env->pool, page);
+}
+
+/* The page is put, or kept in memory. */
+static void offer_page(struct tree_scan *scan, const struct scan_window *w, struct scan_leaf *l)
+{
+    struct pagepool *pool = scan->snapshot->part->env->pool;
+    uint8_t *page = l->page;
+    if (w->span && (page = pagepool_get(pool)))
+        memcpy(page, l->page, pool->page_bytes);
+    if (page && !pages_keep_leaf(scan->snapshot, l->id, page))
+        pagepool_put(pool, page);
+}
+
 void scan_window_drop(struct tree_scan *scan, struct scan_window *w, size_t from)
 {
     for (size_t i = from; i < w->count; i++) {
-        pagepool_put(scan->snapshot->part->env->pool, w->leaves[i].page);
+        put_page(scan, w, w->leaves[i].page);
         w->leaves[i].page = NULL;
     }
     w->count = MIN(w->count, from);
@@ -48,8 +70,7 @@ void scan_window_next(struct tree_scan *scan)
 {
     struct scan_leaf *l = &scan->window.leaves[scan->window.at++];
     scan->last_leaf = l->id;
-    if (!pages_keep_leaf(scan->snapshot, l->id, l->page))
-        pagepool_put(scan->snapshot->part->env->pool, l->page);
+    offer_page(scan, &scan->window, l);
     l->page = NULL;
     scan->leaves_seen += scan->is_begun;
     if (!scan->is_begun)
@@ -315,11 +336,41 @@ static size_t make_room(struct tree_scan *scan, struct scan_window *w, size_t wa
     return want;
 }
 
+/* A scan that has read so much goes on for long. */
+static void take_span(struct tree_scan *scan, struct scan_window *w)
+{
+    struct spans *spans = scan->snapshot->part->env->spans;
+    size_t page_bytes = scan->snapshot->part->env->shape.page_bytes;
+    if (!scan->span && w == &scan->next && spans && scan->left == UINT64_MAX && !scan->is_hot
+        && scan->ahead * page_bytes >= SPAN_FROM)
+        scan->span = span_get(spans);
+    if (scan->span && !w->span)
+        w->span = scan->window.span == scan->span || scan->next.span == scan->span
+                      ? scan->span + spans->bytes / 2
+                      : scan->span;
+}
+
+size_t scan_window_drop_span(struct tree_scan *scan)
+{
+    if (!scan->span)
+        return 0;
+    struct spans *spans = scan->snapshot->part->env->spans;
+    span_put(spans, scan->span);
+    scan->span = scan->window.span = scan->next.span = NULL;
+    scan->ahead = MIN(scan->ahead, window_limit(scan));
+    return spans->bytes;
+}
+
 /* Buffers for the window, in leaves[].page: their number, or a failure. */
 static int take_buffers(struct task *t, struct tree_scan *scan, struct scan_window *w)
 {
+    take_span(scan, w);
     size_t want = make_room(scan, w, MAX(window_want(scan), 1));
     size_t got = 0, last;
+    for (; w->span && got < want; got++)
+        w->leaves[got].page = w->span + got * scan->snapshot->part->env->shape.page_bytes;
+    if (w->span)
+        return want > 0 ? (int)want : task_no_memory(t);
     do {
         uint8_t *pages[32];
         size_t some = MIN(want - got, ARRAY_LEN(pages));
@@ -432,18 +483,18 @@ static const struct scan_leaf *first_leaf(const struct tree_scan *scan,
     return w->at < w->count ? &w->leaves[w->at] : NULL;
 }
 
-void tree_scan_rest(struct tree_scan *scan)
+size_t tree_scan_rest(struct tree_scan *scan)
 {
     const struct scan_window *w;
     if (!scan->snapshot || scan->finished || scan->is_reading)
-        return;
+        return 0;
     const struct scan_leaf *next = first_leaf(scan, &w);
     if (!next)
-        return;
+        return scan_window_drop_span(scan);
     size_t at = scan->reverse ? next->upper_at : next->lower_at;
     size_t size = scan->reverse ? next->upper_size : next->lower_size;
     if (bytes_reserve(&scan->fence, size) < 0)
-        return;
+        return 0;
     scan->fence.size = 0;
     bytes_add(&scan->fence, w->bounds.data + at, size);
     scan->has_fence = size > 0;
@@ -451,4 +502,5 @@ void tree_scan_rest(struct tree_scan *scan)
     scan->is_resting |= w == &scan->window;
     scan_window_drop(scan, &scan->window, 0);
     scan_window_drop(scan, &scan->next, 0);
+    return scan_window_drop_span(scan);
 }

@@ -15,6 +15,8 @@
 struct world {
     struct harness h;
     struct part *part;
+    struct spans spans; /* for one scan; h.env.spans says whether it may have it */
+    bool had_span;
     struct tree_scan scan;
     bool reverse;
     bool is_refusing; /* there is no task for a helper */
@@ -22,6 +24,13 @@ struct world {
     size_t seen, room;
     struct rand rand;
 };
+
+static const void *value_of(size_t i)
+{
+    static uint8_t value[VALUE_BYTES];
+    memset(value, (int)(i % 251), sizeof(value));
+    return value;
+}
 
 static size_t expected(const struct world *w)
 {
@@ -35,7 +44,10 @@ static int take(void *user, const struct tree_pair *pair)
     snprintf(key, sizeof(key), "%06zu", expected(w));
     ck_assert(slice_equal(pair->key, eloq_str(key)));
     ck_assert_uint_eq(pair->value.size, VALUE_BYTES);
+    ck_assert_mem_eq(pair->value.data, value_of(w->reverse ? PAIRS - 1 - w->seen : w->seen),
+                     VALUE_BYTES);
     w->seen++;
+    w->had_span |= w->scan.span != NULL;
     return --w->room == 0 ? ELOQ_FETCH : ELOQ_OK;
 }
 
@@ -58,17 +70,20 @@ static const struct scan_helpers helpers = { .start = start, .end = end };
 
 static void world_init_with(struct world *w, size_t leaf_pages)
 {
-    static char keys[PAIRS][8], value[VALUE_BYTES];
+    static char keys[PAIRS][8], values[PAIRS][VALUE_BYTES];
     static struct tree_op ops[PAIRS];
     struct harness_config config = { .leaf_pages = leaf_pages };
     memset(w, 0, sizeof(*w));
     harness_init(&w->h, &config);
+    spans_init(&w->spans, &w->h.mem, 2 << 20);
+    ck_assert_uint_eq(w->spans.left, 1);
     ck_assert_int_eq(harness_open(&w->h, "t", 0, true, &w->part), ELOQ_OK);
     memset(ops, 0, sizeof(ops));
     for (size_t i = 0; i < PAIRS; i++) {
         snprintf(keys[i], sizeof(keys[i]), "%06zu", i);
-        ops[i] =
-            (struct tree_op){ .key = eloq_str(keys[i]), .value = eloq_bytes(value, sizeof(value)) };
+        memcpy(values[i], value_of(i), VALUE_BYTES);
+        ops[i] = (struct tree_op){ .key = eloq_str(keys[i]),
+                                   .value = eloq_bytes(values[i], VALUE_BYTES) };
     }
     ck_assert_int_eq(harness_write(&w->h, w->part, ops, PAIRS, 1), ELOQ_OK);
     rand_seed(&w->rand, 7);
@@ -106,7 +121,9 @@ static void close_scan(struct task *t, struct world *w)
 {
     while (w->scan.is_reading)
         task_yield(t);
+    size_t left = w->spans.left + (w->scan.span != NULL);
     tree_scan_close(&w->scan);
+    ck_assert_uint_eq(w->spans.left, left);
 }
 
 /* Steps of any size; between them the scan may have to give back what it holds, and there may be no
@@ -135,11 +152,14 @@ START_TEST(a_helped_scan_sees_every_pair_once)
 {
     struct world w;
     world_init(&w);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 120; i++) {
         w.reverse = i % 2;
+        w.h.env.spans = i % 4 < 2 ? NULL : &w.spans;
+        w.had_span = false;
         ck_assert_int_eq(harness_run(&w.h, scan_all, &w), ELOQ_END);
+        ck_assert(w.had_span == (i % 4 >= 2));
     }
-    ck_assert_uint_gt(w.started, 60);
+    ck_assert_uint_gt(w.started, 120);
     world_deinit(&w);
 }
 END_TEST
@@ -148,7 +168,7 @@ END_TEST
 static int scan_some(struct task *t, void *arg)
 {
     struct world *w = arg;
-    size_t want = 1 + rand_below(&w->rand, 500);
+    size_t want = 1 + rand_below(&w->rand, w->h.env.spans ? PAIRS - 1 : 500);
     TRY(open_scan(w, 0));
     int rc = step(t, w, want);
     ck_assert_uint_eq(w->seen, want);
@@ -162,6 +182,7 @@ START_TEST(a_scan_is_closed_while_it_reads_ahead)
     world_init(&w);
     for (int i = 0; i < 200; i++) {
         w.reverse = i % 2;
+        w.h.env.spans = i % 4 < 2 ? NULL : &w.spans;
         ck_assert_int_eq(harness_run(&w.h, scan_some, &w), ELOQ_OK);
     }
     world_deinit(&w);
@@ -203,11 +224,13 @@ static int scan_to_end(struct task *t, void *arg)
     return rc;
 }
 
-START_TEST(what_is_in_memory_needs_no_helper)
+static void scan_again(bool with_span)
 {
     struct world w;
     world_init_with(&w, PAIRS);
+    w.h.env.spans = with_span ? &w.spans : NULL;
     ck_assert_int_eq(harness_run(&w.h, scan_to_end, &w), ELOQ_END);
+    ck_assert(w.had_span == with_span);
     size_t started = w.started; /* the write kept some pages, not all */
     ck_assert_uint_gt(started, 0);
     uint64_t before = w.h.env.pages_read[PAGE_DATA];
@@ -215,6 +238,27 @@ START_TEST(what_is_in_memory_needs_no_helper)
     ck_assert_uint_eq(w.seen, PAIRS);
     ck_assert_uint_eq(w.h.env.pages_read[PAGE_DATA], before);
     ck_assert_uint_le(w.started, started + 1); /* before it knew of any leaf */
+    world_deinit(&w);
+}
+
+START_TEST(what_is_in_memory_needs_no_helper)
+{
+    scan_again(false);
+    scan_again(true);
+}
+END_TEST
+
+START_TEST(when_there_is_no_span_left_a_scan_goes_without)
+{
+    struct world w;
+    world_init(&w);
+    w.h.env.spans = &w.spans;
+    uint8_t *held = span_get(&w.spans);
+    ck_assert_ptr_nonnull(held);
+    ck_assert_int_eq(harness_run(&w.h, scan_to_end, &w), ELOQ_END);
+    ck_assert_uint_eq(w.seen, PAIRS);
+    ck_assert(!w.had_span);
+    span_put(&w.spans, held);
     world_deinit(&w);
 }
 END_TEST
@@ -314,6 +358,7 @@ START_TEST(a_helper_without_memory_is_no_failure)
     world_init(&w);
     for (unsigned at = 3; at < 400; at++) {
         w.reverse = at % 2;
+        w.h.env.spans = at % 4 < 2 ? NULL : &w.spans;
         fail_at_set(&w.h.mem, &fail, at);
         int rc = harness_run(&w.h, scan_patiently, &w);
         w.h.mem.fail = NULL;
@@ -327,4 +372,5 @@ END_TEST
 
 RUN_TESTS("ahead", a_helped_scan_sees_every_pair_once, a_scan_is_closed_while_it_reads_ahead,
           no_more_is_read_ahead_than_the_limit_needs, what_is_in_memory_needs_no_helper,
+          when_there_is_no_span_left_a_scan_goes_without,
           damage_ahead_is_told_when_the_scan_comes_there, a_helper_without_memory_is_no_failure)
