@@ -6,8 +6,8 @@
  * ones get new ids and a separator in the parent.
  *
  * The room: pairs that are loaded together have one timestamp, and the difference to the one before
- * is a byte each. When they are written again, one by one, it grows, to six bytes for 25 days; and a
- * full page would be split in halves for it.
+ * is a byte each. When they are written again, one by one, it grows, to six bytes for 25 days; and
+ * a full page would be split in halves for it.
  */
 #include "tree/apply_private.h"
 
