@@ -38,18 +38,14 @@ static size_t window_want(const struct tree_scan *scan)
     return (size_t)MIN(most, needed - have);
 }
 
-/* A page of a window that is needed no more, unless it is kept. */
-static void put_page(struct tree_scan *scan, const struct scan_window *w, uint8_t *page)
-{
-    if (!w->span)
-        pagepool_put(scan->snapshot->part->env->pool, page);
-}
-
-/* The page is put, or kept in memory. */
+/* The page of a leaf that is used up stays in memory, or goes. */
 static void offer_page(struct tree_scan *scan, const struct scan_window *w, struct scan_leaf *l)
 {
-    struct pagepool *pool = scan->snapshot->part->env->pool;
+    const struct part_env *env = scan->snapshot->part->env;
+    struct pagepool *pool = env->pool;
     uint8_t *page = l->page;
+    if (w->span && env->leaves->limit == 0)
+        return;
     if (w->span && (page = pagepool_get(pool)))
         memcpy(page, l->page, pool->page_bytes);
     if (page && !pages_keep_leaf(scan->snapshot, l->id, page))
@@ -59,7 +55,8 @@ static void offer_page(struct tree_scan *scan, const struct scan_window *w, stru
 void scan_window_drop(struct tree_scan *scan, struct scan_window *w, size_t from)
 {
     for (size_t i = from; i < w->count; i++) {
-        put_page(scan, w, w->leaves[i].page);
+        if (!w->span)
+            pagepool_put(scan->snapshot->part->env->pool, w->leaves[i].page);
         w->leaves[i].page = NULL;
     }
     w->count = MIN(w->count, from);
